@@ -1,0 +1,25 @@
+/* An arena hands out memory that is freed all at once: what one configuration is built of lives and dies with it.
+ * Never used between a line's arrival and its datagram. Running out of memory ends the program (base/arena.c says so
+ * on standard error), because no configuration can be half built. */
+#ifndef STATSIDECAR_BASE_ARENA_H
+#define STATSIDECAR_BASE_ARENA_H
+
+#include "base/span.h"
+
+struct arena;
+
+struct arena *arena_new(void);
+/* Frees everything that the arena gave; NULL is allowed. */
+void arena_free(struct arena *arena);
+
+/* Zeroed, aligned to 64 bytes where size is 64 or more, else to 16. */
+void *arena_alloc(struct arena *arena, size_t size) __attribute__((malloc, returns_nonnull));
+/* An array of count zeroed items; count * size is checked for overflow. */
+void *arena_array(struct arena *arena, size_t count, size_t size) __attribute__((malloc, returns_nonnull));
+/* A copy, terminated by a NUL that is not counted. */
+struct span arena_copy(struct arena *arena, struct span text);
+struct span arena_printf(struct arena *arena, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Bytes taken from the system so far. */
+size_t arena_size(const struct arena *arena);
+
+#endif
