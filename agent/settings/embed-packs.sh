@@ -34,7 +34,10 @@ $rows	{NULL, NULL, 0},
 
 const struct pack *pack_at(size_t index)
 {
-	return index < ARRAY_LEN(packs) - 1 ? &packs[index] : NULL;
+	for (const struct pack *pack = packs; pack->name != NULL; pack++)
+		if (index-- == 0)
+			return pack;
+	return NULL;
 }
 
 const struct pack *pack_find(const char *name)
