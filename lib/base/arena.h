@@ -1,6 +1,6 @@
 /* An arena hands out memory that is freed all at once: what one configuration is built of lives and dies with it.
- * Never used between a line's arrival and its datagram. Running out of memory ends the program (base/arena.c says so
- * on standard error), because no configuration can be half built. */
+ * Never used between a line's arrival and its datagram. Running out of memory ends the program: a message on
+ * standard error and exit status 71 (EX_OSERR), because no configuration can be half built. */
 #ifndef STATSIDECAR_BASE_ARENA_H
 #define STATSIDECAR_BASE_ARENA_H
 
@@ -21,5 +21,8 @@ struct span arena_copy(struct arena *arena, struct span text);
 struct span arena_printf(struct arena *arena, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* Bytes taken from the system so far. */
 size_t arena_size(const struct arena *arena);
+
+/* What running out of memory does, for others that build up a configuration with memory of their own. */
+_Noreturn void arena_exhausted(void);
 
 #endif

@@ -1,0 +1,237 @@
+#include "base/decimal.h"
+
+/* An exponent beyond this is kept at it, far enough from the ends of 64 bits that adding a length never overflows; two
+ * numbers beyond point_exact are told apart by the exponents' digits in the source. */
+static const int64_t exponent_max = (int64_t)1 << 62;
+static const int64_t point_exact = (int64_t)1 << 61;
+
+static inline bool is_digit(char byte)
+{
+	return (uint8_t)(byte - '0') <= 9;
+}
+
+static inline const char *skip_digits(const char *at, const char *end)
+{
+	while (at < end && is_digit(*at))
+		at++;
+	return at;
+}
+
+/* [+-]?[0-9]+ up to end exactly; saturates at ± exponent_max. */
+static int exponent_parse(int64_t *exponent, const char *at, const char *end)
+{
+	bool is_negative = at < end && *at == '-';
+	if (at < end && (*at == '-' || *at == '+'))
+		at++;
+	if (at == end)
+		return -1;
+	int64_t value = 0;
+	for (; at < end; at++) {
+		if (!is_digit(*at))
+			return -1;
+		value = value > (exponent_max - 9) / 10 ? exponent_max : value * 10 + (*at - '0');
+	}
+	*exponent = is_negative ? -value : value;
+	return 0;
+}
+
+/* Fills in where the significant digits of whole[.fraction] stand:
+ *
+ *     0.00125000        125000.00
+ *     ^whole            ^whole, first
+ *      ^whole_end          ^last (one behind the last digit that counts)
+ *         ^first  ^end         ^whole_end
+ */
+static inline void significant_find(struct decimal *number, const char *whole, const char *whole_end, const char *end)
+{
+	const char *first = whole;
+	if (*whole == '0') {
+		first = whole_end + 1;
+		while (first < end && *first == '0')
+			first++;
+		if (first >= end) {
+			*number = (struct decimal){.digits = whole};
+			return;
+		}
+	}
+	const char *last = end;
+	if (last > whole_end) {
+		while (last[-1] == '0')
+			last--;
+		if (last - 1 == whole_end)
+			last--;
+	}
+	if (last == whole_end)
+		while (last[-1] == '0')
+			last--;
+	bool is_split = first < whole_end && last > whole_end;
+	number->digits = first;
+	number->stretch = (uint32_t)(last - first);
+	number->count = number->stretch - is_split;
+	number->point = first < whole_end ? whole_end - first : whole_end + 1 - first;
+}
+
+int decimal_parse(struct decimal *number, struct span text)
+{
+	const char *at = text.at, *end = text.at + text.len;
+	number->negative = at < end && *at == '-';
+	at += number->negative;
+
+	const char *whole = at;
+	const char *whole_end = at = skip_digits(at, end);
+	if (whole_end == whole || (*whole == '0' && whole_end - whole > 1))
+		return -1;
+	if (at < end && *at == '.') {
+		at = skip_digits(at + 1, end);
+		if (at == whole_end + 1)
+			return -1;
+	}
+	int64_t exponent = 0;
+	if (at < end && ((*at != 'e' && *at != 'E') || exponent_parse(&exponent, at + 1, end) < 0))
+		return -1;
+
+	significant_find(number, whole, whole_end, at);
+	if (number->count > 0) {
+		number->point += exponent;
+		number->tail = (uint32_t)(end - (number->digits + number->stretch));
+	}
+	return 0;
+}
+
+/* Copies the next count digits from *from on, without the point. */
+static inline char *digits_copy(char *out, const char **from, size_t count)
+{
+	const char *at = *from;
+	for (; count > 0; count--) {
+		at += *at == '.';
+		*out++ = *at++;
+	}
+	*from = at;
+	return out;
+}
+
+static inline char *zeros_write(char *out, size_t count)
+{
+	for (; count > 0; count--)
+		*out++ = '0';
+	return out;
+}
+
+size_t decimal_write(char *out, const struct decimal *number, int shift)
+{
+	if (number->count == 0) {
+		*out = '0';
+		return 1;
+	}
+	int64_t point = number->point + shift;
+	if (number->count > DECIMAL_TEXT_MAX || point > DECIMAL_TEXT_MAX || point < -DECIMAL_TEXT_MAX)
+		return 0;
+	int64_t count = number->count;
+	int64_t len = number->negative + (point >= count ? point : point > 0 ? count + 1 : 2 - point + count);
+	if (len > DECIMAL_TEXT_MAX)
+		return 0;
+
+	const char *from = number->digits;
+	if (number->negative)
+		*out++ = '-';
+	if (point >= count) {
+		out = digits_copy(out, &from, (size_t)count);
+		zeros_write(out, (size_t)(point - count));
+	} else if (point > 0) {
+		out = digits_copy(out, &from, (size_t)point);
+		*out++ = '.';
+		digits_copy(out, &from, (size_t)(count - point));
+	} else {
+		*out++ = '0';
+		*out++ = '.';
+		out = zeros_write(out, (size_t)-point);
+		digits_copy(out, &from, (size_t)count);
+	}
+	return (size_t)len;
+}
+
+static int sign_of(int64_t value)
+{
+	return (value > 0) - (value < 0);
+}
+
+/* The exponent as written, its sign included; empty where there is none. */
+static struct span exponent_text(const struct decimal *number)
+{
+	const char *at = number->digits + number->stretch, *end = at + number->tail;
+	while (at < end && *at != 'e' && *at != 'E')
+		at++;
+	at += at < end;
+	return (struct span){at, (size_t)(end - at)};
+}
+
+static struct span exponent_digits(struct span text)
+{
+	while (text.len > 0 && (*text.at == '-' || *text.at == '+' || *text.at == '0'))
+		text = span_skip(text, 1);
+	return text;
+}
+
+/* What the point would be were there no exponent. */
+static int64_t point_plain(const struct decimal *number, struct span text)
+{
+	int64_t exponent = 0;
+	if (exponent_parse(&exponent, text.at, text.at + text.len) < 0)
+		return number->point;
+	return number->point - exponent;
+}
+
+/* Both points lie beyond point_exact, on the same side: the difference of the exponents' digits, from the front on.
+ * Once it is larger than any text is long, no digit behind can turn it. */
+static int points_compare_long(const struct decimal *a, const struct decimal *b)
+{
+	const int64_t far = (int64_t)1 << 40;
+	struct span a_text = exponent_text(a), b_text = exponent_text(b);
+	struct span a_digits = exponent_digits(a_text), b_digits = exponent_digits(b_text);
+	int64_t difference = 0;
+	for (size_t left = a_digits.len > b_digits.len ? a_digits.len : b_digits.len; left > 0; left--) {
+		int a_digit = left <= a_digits.len ? a_digits.at[a_digits.len - left] - '0' : 0;
+		int b_digit = left <= b_digits.len ? b_digits.at[b_digits.len - left] - '0' : 0;
+		difference = difference * 10 + a_digit - b_digit;
+		if (difference > far || difference < -far)
+			difference = sign_of(difference) * far;
+	}
+	if (a->point < 0)
+		difference = -difference;
+	return sign_of(difference + point_plain(a, a_text) - point_plain(b, b_text));
+}
+
+static int points_compare(const struct decimal *a, const struct decimal *b)
+{
+	bool is_long = (a->point > point_exact && b->point > point_exact) ||
+	               (a->point < -point_exact && b->point < -point_exact);
+	return is_long ? points_compare_long(a, b) : (a->point > b->point) - (a->point < b->point);
+}
+
+/* No digits end in 0, so that of two of which one begins with the other the longer is the larger. */
+static int digits_compare(const struct decimal *a, const struct decimal *b)
+{
+	const char *at = a->digits, *a_end = at + a->stretch;
+	const char *bt = b->digits, *b_end = bt + b->stretch;
+	while (at < a_end && bt < b_end) {
+		at += *at == '.';
+		bt += *bt == '.';
+		if (*at != *bt)
+			return *at < *bt ? -1 : 1;
+		at++;
+		bt++;
+	}
+	return (at < a_end) - (bt < b_end);
+}
+
+int decimal_compare(const struct decimal *a, const struct decimal *b)
+{
+	int a_sign = a->count == 0 ? 0 : a->negative ? -1 : 1;
+	int b_sign = b->count == 0 ? 0 : b->negative ? -1 : 1;
+	if (a_sign != b_sign || a_sign == 0)
+		return a_sign - b_sign;
+	int order = points_compare(a, b);
+	if (order == 0)
+		order = digits_compare(a, b);
+	return a_sign * order;
+}
