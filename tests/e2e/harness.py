@@ -277,7 +277,7 @@ class Agent:
     def pid(self):
         return self.process.pid
 
-    def signal(self, number):
+    def send_signal(self, number):
         self.process.send_signal(number)
 
     def wait(self, timeout=DEADLINE):
@@ -288,7 +288,7 @@ class Agent:
         return status
 
     def stop(self, number=signal.SIGTERM, want=0):
-        self.signal(number)
+        self.send_signal(number)
         status = self.wait()
         if status != want:
             raise Failure(f"exit status {status}, want {want}\n" + "\n".join(self.stderr.all()[-40:]))
