@@ -1,0 +1,85 @@
+/* A lifecycle event as a line gives it: the values of the places that the configuration names, borrowed from the line. An
+ * event is filled by a decoder, used, and reset; its memory is set aside once. */
+#ifndef STATSIDECAR_DECODE_EVENT_H
+#define STATSIDECAR_DECODE_EVENT_H
+
+#include "decode/fieldset.h"
+
+enum value_type {
+	VALUE_STRING, /* JSON text, or anything logfmt writes */
+	VALUE_NUMBER, /* a JSON number, as written */
+	VALUE_TRUE,
+	VALUE_FALSE,
+	VALUE_OBJECT, /* its text is not kept */
+	VALUE_ARRAY,
+};
+
+enum value_escapes { ESCAPES_NONE, ESCAPES_JSON, ESCAPES_LOGFMT };
+
+struct value {
+	const char *at;
+	uint32_t len;
+	uint8_t type;
+	uint8_t escapes;
+};
+
+struct lifecycle_event {
+	const struct fieldset *fields;
+	struct value *values;  /* by location; valid where the presence bit is set */
+	uint64_t *present;     /* one bit a location: given and not null */
+	uint32_t present_words;
+	struct value bare;     /* logfmt: the bare word that may identify; len 0: none */
+	bool is_bare_first;    /* it was the line's first word */
+	char *unescaped;       /* where texts with escapes are written out; as large as the longest line */
+	uint32_t unescaped_len;
+	uint32_t unescaped_size;
+};
+
+int event_init(struct lifecycle_event *event, const struct fieldset *fields, uint32_t line_max)
+	__attribute__((warn_unused_result));
+void event_fini(struct lifecycle_event *event);
+
+static inline void event_reset(struct lifecycle_event *event)
+{
+	for (uint32_t i = 0; i < event->present_words; i++)
+		event->present[i] = 0;
+	event->bare.len = 0;
+	event->unescaped_len = 0;
+}
+
+static inline bool event_has(const struct lifecycle_event *event, uint16_t location)
+{
+	return event->present[location >> 6] >> (location & 63) & 1;
+}
+
+static inline void event_set(struct lifecycle_event *event, uint16_t location, struct value value)
+{
+	event->values[location] = value;
+	event->present[location >> 6] |= (uint64_t)1 << (location & 63);
+}
+
+static inline void event_clear(struct lifecycle_event *event, uint16_t location)
+{
+	event->present[location >> 6] &= ~((uint64_t)1 << (location & 63));
+}
+
+/* Forgets what was kept below a location: its key came again. */
+void event_clear_below(struct lifecycle_event *event, const struct fieldset_node *node);
+
+/* The value's text with its escapes resolved, once. */
+struct span event_text_resolve(struct lifecycle_event *event, struct value *value);
+
+static inline struct span event_text(struct lifecycle_event *event, struct value *value)
+{
+	if (value->escapes != ESCAPES_NONE)
+		return event_text_resolve(event, value);
+	return (struct span){value->at, value->len};
+}
+
+/* Null, objects and arrays have no text: absent wherever a text or number is asked for. */
+static inline bool value_is_scalar(const struct value *value)
+{
+	return value->type < VALUE_OBJECT;
+}
+
+#endif

@@ -1,0 +1,140 @@
+/* tags: of a configuration -> keys with numbers, values that are constants or templates. */
+#include <stdlib.h>
+
+#include "map/compiler.h"
+
+static uint16_t tag_key(struct compiler *compiler, struct span key)
+{
+	struct mapping *mapping = compiler->mapping;
+	for (uint16_t i = 0; i < mapping->tag_key_count; i++)
+		if (span_equal(mapping->tag_keys[i], key))
+			return i;
+	/* Grows by doubling at every power of two. */
+	const uint16_t count = mapping->tag_key_count;
+	if ((count & (count - 1)) == 0) {
+		struct span *larger = arena_array(mapping->arena, count ? 2u * count : 1, sizeof(*larger));
+		if (count)
+			memcpy(larger, mapping->tag_keys, count * sizeof(*larger));
+		mapping->tag_keys = larger;
+	}
+	mapping->tag_keys[count] = key;
+	return mapping->tag_key_count++;
+}
+
+/* What the Datadog Agent reads out of the tags itself (protocols: comp/dogstatsd/server): no event may set it. */
+static bool is_reserved_key(struct span key)
+{
+	return span_is(key, "host") || span_starts(key, SPAN("dd.internal."));
+}
+
+static bool has_dogstatsd(const struct model *model)
+{
+	for (size_t i = 0; i < model->output_count; i++)
+		if (model->outputs[i].dialect == DIALECT_DOGSTATSD)
+			return true;
+	return false;
+}
+
+static void compile_value(struct compiler *compiler, struct tag *tag, const struct tag_model *model, int kind)
+{
+	if (kind == TAGS_CONSTANT) {
+		tag->is_constant = true;
+		tag->constant = model->value.span;
+		return;
+	}
+	compile_template(compiler, &tag->value, &model->value, TEMPLATE_TEXT);
+	tag->is_constant = tag->value.is_constant;
+	if (tag->value.is_constant && tag->value.count)
+		tag->constant = tag->value.parts[0].literal;
+	if (!tag->is_constant && is_reserved_key(model->key.span) && has_dogstatsd(compiler->model))
+		problem_add(compiler->problems, model->key.mark,
+		            "the Datadog Agent takes the tag `%.*s` for itself: it may be a constant, but no event's field",
+		            SPAN_ARG(model->key.span));
+}
+
+void compile_tags(struct compiler *compiler, struct tag_list *list, const struct tags_model *model, int kind)
+{
+	list->items = arena_array(compiler->mapping->arena, model->count, sizeof(*list->items));
+	list->count = 0;
+	for (size_t i = 0; i < model->count; i++) {
+		struct tag *tag = &list->items[list->count];
+		if (model->items[i].key.span.len == 0) {
+			problem_add(compiler->problems, model->items[i].key.mark, "a tag's key is empty");
+			continue;
+		}
+		if (i >= TAGS_MAX) {
+			problem_add(compiler->problems, model->items[i].key.mark, "more than %d tags in one list", TAGS_MAX);
+			return;
+		}
+		*tag = (struct tag){.id = compiler->mapping->tag_count, .key = tag_key(compiler, model->items[i].key.span)};
+		compile_value(compiler, tag, &model->items[i], kind);
+		if (tag->is_constant && tag->constant.len == 0)
+			continue; /* an empty value is no tag */
+		compiler->mapping->tag_count++;
+		list->count++;
+	}
+}
+
+static bool list_has(const struct tag_list *list, uint16_t key)
+{
+	for (uint16_t i = 0; i < list->count; i++)
+		if (list->items[i].key == key)
+			return true;
+	return false;
+}
+
+static void mark_repeats(struct tag_list *list, const struct tag_list *before)
+{
+	for (uint16_t i = 0; i < list->count; i++)
+		if (list_has(before, list->items[i].key))
+			list->items[i].is_repeat = true;
+}
+
+/* Whether none of list's keys is in other. */
+static bool is_apart(const struct tag_list *list, const struct tag_list *other)
+{
+	for (uint16_t i = 0; i < list->count; i++)
+		if (list_has(other, list->items[i].key))
+			return false;
+	return true;
+}
+
+static bool is_apart_from_tail(const struct mapping *mapping, const struct metric *metric)
+{
+	bool apart = is_apart(&metric->tags, &metric->rule->tags) && is_apart(&metric->tags, &mapping->tags);
+	for (uint16_t i = 0; apart && i < mapping->input_count; i++)
+		apart = is_apart(&metric->tags, &mapping->inputs[i].tags);
+	for (uint16_t i = 0; apart && i < mapping->output_count; i++)
+		apart = is_apart(&metric->tags, &mapping->outputs[i].tags);
+	return apart;
+}
+
+void compile_tag_repeats(struct compiler *compiler)
+{
+	struct mapping *mapping = compiler->mapping;
+	for (uint32_t r = 0; r < mapping->rule_count; r++) {
+		struct rule *rule = &mapping->rules[r];
+		for (uint32_t m = 0; m < rule->metric_count; m++) {
+			struct metric *metric = &rule->metrics[m];
+			metric->shares_tail = is_apart_from_tail(mapping, metric);
+			mark_repeats(&rule->tags, &metric->tags);
+			for (uint16_t i = 0; i < mapping->input_count; i++)
+				mark_repeats(&mapping->inputs[i].tags, &metric->tags);
+			mark_repeats(&mapping->tags, &metric->tags);
+			for (uint16_t i = 0; i < mapping->output_count; i++)
+				mark_repeats(&mapping->outputs[i].tags, &metric->tags);
+		}
+		for (uint16_t i = 0; i < mapping->input_count; i++)
+			mark_repeats(&mapping->inputs[i].tags, &rule->tags);
+		mark_repeats(&mapping->tags, &rule->tags);
+		for (uint16_t i = 0; i < mapping->output_count; i++)
+			mark_repeats(&mapping->outputs[i].tags, &rule->tags);
+	}
+	for (uint16_t i = 0; i < mapping->input_count; i++)
+		mark_repeats(&mapping->tags, &mapping->inputs[i].tags);
+	for (uint16_t i = 0; i < mapping->output_count; i++) {
+		mark_repeats(&mapping->outputs[i].tags, &mapping->tags);
+		for (uint16_t k = 0; k < mapping->input_count; k++)
+			mark_repeats(&mapping->outputs[i].tags, &mapping->inputs[k].tags);
+	}
+}

@@ -1,0 +1,51 @@
+/* Inside lib/map only: what the parts of mapping_compile() share. Every part reports its faults and goes on; whether the
+ * mapping may be used is decided at the end. */
+#ifndef STATSIDECAR_MAP_COMPILER_H
+#define STATSIDECAR_MAP_COMPILER_H
+
+#include "map/mapping.h"
+
+struct compiler {
+	struct mapping *mapping;
+	const struct model *model;
+	struct problems *problems;
+	struct place places[PLACES_MAX]; /* the top, then the payload objects */
+	size_t place_count;
+	size_t payload_size;
+	bool has_too_many; /* LOCATIONS_MAX was reported */
+	struct span self;  /* the standard field that is being compiled: by its own name it means the payload's */
+};
+
+enum { TEMPLATE_NAME, TEMPLATE_TEXT };
+
+/* reference.c's runtime half is in lib/map/reference.c; these are its compile-time half: compile_reference.c */
+uint16_t compile_payload(struct compiler *compiler, struct span name, struct mark mark);
+struct reference compile_reference(struct compiler *compiler, struct span name, struct mark mark);
+void compile_template(struct compiler *compiler, struct template *template, const struct text *text, int use);
+void compile_conditions(struct compiler *compiler, struct conditions *conditions, const struct conditions_model *model);
+struct pattern *compile_patterns(struct compiler *compiler, const struct texts *texts, uint16_t *count);
+
+/* compile_field.c */
+void compile_fields(struct compiler *compiler);
+bool compile_variant_applies(struct compiler *compiler, const struct field_variant_model *variant, struct span event);
+
+/* compile_rule.c */
+void compile_rules(struct compiler *compiler);
+
+/* compile_tag.c */
+enum { TAGS_CONSTANT, TAGS_TEMPLATED };
+void compile_tags(struct compiler *compiler, struct tag_list *list, const struct tags_model *model, int kind);
+/* After all tags are known: which repeat a key of tags that can stand before them. */
+void compile_tag_repeats(struct compiler *compiler);
+
+/* catalogue.c */
+struct catalogue;
+struct catalogue_name;
+void compile_catalogue(struct compiler *compiler);
+void compile_expectations(struct compiler *compiler);
+const struct catalogue_name *catalogue_find(const struct catalogue *catalogue, struct span name);
+
+/* match.c */
+void compile_matchers(struct compiler *compiler);
+
+#endif

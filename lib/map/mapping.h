@@ -1,0 +1,188 @@
+/* The mapping: one configuration, compiled. Immutable once built; a reload builds another. Everything hangs in one arena.
+ *
+ *     catalogue   identifier as written -> canonical one            map/catalogue.h
+ *     fields      standard payload                                  map/field.h
+ *     rules       canonical identifier -> rules that match          map/match.h
+ *     metrics     what a rule makes: name, value, tags, conditions
+ *
+ * The index of a rule, expectation, legacy name or tag key is also its place in the accounts. */
+#ifndef STATSIDECAR_MAP_MAPPING_H
+#define STATSIDECAR_MAP_MAPPING_H
+
+#include "base/arena.h"
+#include "base/hash.h"
+#include "base/pattern.h"
+#include "base/problem.h"
+#include "map/condition.h"
+#include "map/model.h"
+#include "map/template.h"
+
+struct catalogue;
+struct matcher;
+
+struct tag {
+	uint16_t id;      /* counts all tags of the mapping */
+	uint16_t key;     /* index into tag_keys */
+	bool is_repeat;   /* a tag before it, in some list it can meet, has this key too: of one key the first counts */
+	bool is_constant; /* else its values come from events: counted against limits.tag_values */
+	struct template value;
+	struct span constant;
+};
+
+struct tag_list {
+	struct tag *items;
+	uint16_t count;
+};
+
+struct metric_value {
+	bool is_constant;
+	struct span constant; /* a number, as written */
+	struct reference field;
+};
+
+struct rule;
+
+struct metric {
+	uint8_t kind;  /* enum metric_kind */
+	int8_t shift;  /* the unit: value * 10^shift is what goes out */
+	struct span alert;    /* as DogStatsD writes it; len 0: not given */
+	struct span priority; /* likewise */
+	uint8_t status;       /* 0 ok, 1 warning, 2 critical, 3 unknown */
+	bool is_sampled;
+	bool shares_tail; /* none of its own tags has a key of the tags behind them */
+	struct template name;
+	struct metric_value value;
+	uint32_t sample_threshold; /* of 2^32: below it the metric is emitted */
+	struct span sample_text;   /* `|@0.5` */
+	struct conditions when;
+	struct tag_list tags; /* its own */
+	struct template text;
+	struct template aggregation_key;
+	struct template source;
+	bool has_text, has_aggregation_key, has_source;
+	struct rule *rule;
+	struct mark mark;
+};
+
+struct rule {
+	uint32_t index;
+	uint32_t file; /* index into files */
+	struct span label;
+	const struct rule_model *model;
+	struct pattern *patterns;
+	uint16_t pattern_count;
+	bool is_continue, is_drop, is_replace, is_fallback;
+	struct tag_list tags; /* the rule's; input's and global ones follow from the mapping */
+	struct metric *metrics;
+	uint32_t metric_count;
+};
+
+/* How a value of a standard field is found, for one of the field's variants. */
+struct classify_pattern {
+	struct span *find;
+	uint16_t find_count;
+	struct conditions when;
+	struct span is;
+};
+
+struct field_variant {
+	struct pattern *events;
+	uint16_t event_count; /* 0: every event */
+	uint16_t *from;       /* payload references */
+	uint16_t from_count;
+	bool has_between, has_classify, has_default, has_missing;
+	uint16_t between[2];
+	struct reference classify;
+	struct classify_pattern *patterns;
+	uint16_t pattern_count;
+	struct span default_value;
+	struct span missing;
+};
+
+struct field {
+	struct span name;
+	struct field_variant *variants;
+	uint16_t variant_count;
+};
+
+/* One `expects` of one event: what satisfies it. */
+struct expectation {
+	uint32_t index; /* in the accounts */
+	struct span event;
+	struct span field;
+	uint16_t *any; /* payload references */
+	uint16_t any_count;
+};
+
+struct legacy_name {
+	struct span alias;
+	struct span event;
+};
+
+/* What an output takes, and in which words (emit/wire.h makes the bytes). */
+struct output_form {
+	struct span label;
+	uint8_t dialect;
+	struct span prefix;
+	struct pattern *filter;
+	bool *filter_excludes;
+	uint16_t filter_count;
+	uint8_t timers; /* enum timers_as */
+	bool tags_in_name;
+	struct tag_list tags; /* behind all others */
+	struct span suffix;
+	uint32_t max_datagram;
+};
+
+struct input_form {
+	struct span label;
+	uint8_t format;
+	struct span event;
+	bool unnamed_ignore;
+	struct tag_list tags;
+};
+
+struct mapping {
+	struct arena *arena;
+	const struct model *model;
+	struct fieldset fieldset;
+	struct payload_reference *payload;
+	uint16_t payload_count;
+	uint16_t identify[16]; /* locations of identify.fields */
+	uint16_t identify_count;
+	struct span *strip;
+	uint16_t strip_count;
+	struct catalogue *catalogue;
+	struct field *fields;
+	uint16_t field_count;
+	struct rule *rules;
+	uint32_t rule_count;
+	struct matcher *matcher;
+	struct matcher *fallbacks;
+	struct tag_list tags; /* global */
+	struct input_form *inputs;
+	uint16_t input_count;
+	struct output_form *outputs;
+	uint16_t output_count;
+	struct span *tag_keys;
+	uint32_t *tag_limits;
+	uint16_t tag_key_count;
+	uint16_t tag_count;
+	struct expectation *expectations;
+	uint32_t expectation_count;
+	struct legacy_name *legacy;
+	uint32_t legacy_count;
+	uint32_t metric_count;
+	struct limits_model limits;
+	struct hash_key hash_key;
+};
+
+/* NULL where a fault was found; all faults are added to problems. The model (and its arena) is borrowed and must live as
+ * long as the mapping. */
+struct mapping *mapping_compile(const struct model *model, const struct hash_key *key, struct problems *problems);
+void mapping_free(struct mapping *mapping);
+
+/* Bytes that a translator of this mapping and the mapping itself take at most, guards included. */
+size_t mapping_memory(const struct mapping *mapping);
+
+#endif
