@@ -5,7 +5,7 @@ LC_ALL=C
 export LC_ALL
 cd "${srcdir:-$(dirname "$0")/..}"
 
-# folder: what its files may include of ours (a folder stands for all below it), besides its own.
+# folder: what its files may include of ours besides its own: folders below lib/ and agent/, or single headers.
 floors='
 lib/base:
 lib/publish:     base
@@ -13,12 +13,12 @@ lib/decode:      base
 lib/map:         base decode
 lib/emit:        base map/model.h
 lib/translate:   base decode map emit
-agent:           base decode map emit publish translate settings input output . 
+agent:           base decode map emit publish translate settings input output
 agent/settings:  base decode map emit translate
-agent/input:     base decode map emit translate settings .
-agent/output:    base decode map emit translate settings .
-agent/admin:     base decode map emit translate settings input output .
-agent/command:   base decode map emit publish translate settings input output admin .
+agent/input:     base decode map emit translate settings log.h clock.h failure.h
+agent/output:    base decode map emit translate settings log.h clock.h failure.h
+agent/admin:     base decode map emit translate settings input output log.h clock.h failure.h agent.h
+agent/command:   base decode map emit publish translate settings input output admin log.h clock.h failure.h agent.h
 '
 
 count=0
