@@ -1,3 +1,4 @@
+#define _GNU_SOURCE 1 /* vasprintf */
 #include "base/arena.h"
 
 #include <stdarg.h>
@@ -116,18 +117,16 @@ struct span arena_copy(struct arena *arena, struct span text)
 
 struct span arena_printf(struct arena *arena, const char *format, ...)
 {
+	char *printed;
 	va_list args;
 	va_start(args, format);
-	int len = vsnprintf(NULL, 0, format, args);
+	int len = vasprintf(&printed, format, args);
 	va_end(args);
 	if (len < 0)
-		return arena_copy(arena, SPAN(""));
-
-	char *text = arena_alloc(arena, (size_t)len + 1);
-	va_start(args, format);
-	vsnprintf(text, (size_t)len + 1, format, args);
-	va_end(args);
-	return (struct span){text, (size_t)len};
+		arena_exhausted();
+	struct span text = arena_copy(arena, (struct span){printed, (size_t)len});
+	free(printed);
+	return text;
 }
 
 size_t arena_size(const struct arena *arena)

@@ -22,8 +22,8 @@ struct decimal {
 	uint32_t stretch; /* bytes of source that the digits cover, the '.' included */
 	uint32_t count;   /* n, the significant digits */
 	int64_t point;    /* counts an exponent beyond ± 2^62 as that, far beyond what can be written */
-	uint32_t tail; /* bytes of source behind the digits: zeros, '.', exponent (what is beyond 2^62 is read there) */
-	bool negative; /* false for zero, however it was signed */
+	uint32_t tail;    /* bytes of source behind the digits: zeros, '.', exponent (where beyond 2^62, it is read there) */
+	bool negative;    /* false for zero, however it was signed */
 };
 
 /* Parses the whole of text. 0, or -1 where it is no number by the grammar above. */
@@ -34,8 +34,7 @@ int decimal_parse(struct decimal *number, struct span text) __attribute__((warn_
  * DECIMAL_TEXT_MAX characters. */
 size_t decimal_write(char *out, const struct decimal *number, int shift);
 
-/* Less than, equal to or greater than 0, as a is less than, equal to or greater than b. Exact, whatever the exponents.
- */
+/* Less than, equal to or greater than 0, as a is less than, equal to or greater than b: exact, whatever the exponents. */
 int decimal_compare(const struct decimal *a, const struct decimal *b);
 
 static inline bool decimal_is_zero(const struct decimal *number)

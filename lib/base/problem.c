@@ -1,3 +1,4 @@
+#define _GNU_SOURCE 1 /* vasprintf */
 #include "base/problem.h"
 
 #include <stdarg.h>
@@ -11,22 +12,6 @@ enum {
 	WORD_MAX = 63, /* longer words are no misspelt keys */
 };
 
-static char *__attribute__((format(printf, 1, 0))) text_format(const char *format, va_list args)
-{
-	va_list again;
-	va_copy(again, args);
-	int len = vsnprintf(NULL, 0, format, again);
-	va_end(again);
-
-	size_t size = len < 0 ? 1 : (size_t)len + 1;
-	char *text = calloc(1, size);
-	if (!text)
-		arena_exhausted();
-	if (len > 0)
-		vsnprintf(text, size, format, args);
-	return text;
-}
-
 void problem_add(struct problems *problems, struct mark mark, const char *format, ...)
 {
 	if (problems->count == problems->size) {
@@ -35,10 +20,14 @@ void problem_add(struct problems *problems, struct mark mark, const char *format
 		if (!problems->items)
 			arena_exhausted();
 	}
+	struct problem *problem = &problems->items[problems->count++];
+	problem->mark = mark;
 	va_list args;
 	va_start(args, format);
-	problems->items[problems->count++] = (struct problem){mark, text_format(format, args)};
+	int len = vasprintf(&problem->text, format, args);
 	va_end(args);
+	if (len < 0)
+		arena_exhausted();
 }
 
 /* A problem with what decides its place: where its file, and where itself, stood before. */
