@@ -1,0 +1,56 @@
+#include "command/configuration.h"
+
+#include <stdio.h>
+#include <sys/random.h>
+
+#include "clock.h"
+
+void configuration_make_key(struct hash_key *key)
+{
+	/* Without random numbers, early at boot, the clocks are the best there is. */
+	if (getrandom(key, sizeof *key, GRND_NONBLOCK) != (ssize_t)sizeof *key)
+		*key = (struct hash_key){(uint64_t)clock_realtime_ns(), (uint64_t)clock_monotonic_ns()};
+}
+
+static void problems_print(const struct problems *problems)
+{
+	for (size_t i = 0; i < problems->count; i++) {
+		const struct problem *problem = &problems->items[i];
+
+		if (problem->mark.line > 0)
+			fprintf(stderr, "%s:%u:%u: error: %s\n", problem->mark.file, problem->mark.line, problem->mark.column,
+			        problem->text);
+		else if (problem->mark.file != NULL)
+			fprintf(stderr, "%s: error: %s\n", problem->mark.file, problem->text);
+		else
+			fprintf(stderr, "error: %s\n", problem->text);
+	}
+}
+
+int configuration_load(struct configuration *configuration, const struct settings_request *request)
+{
+	struct problems problems = {.count = 0};
+	struct hash_key key;
+	int result = -1;
+
+	*configuration = (struct configuration){.settings = settings_load(request, &problems)};
+	if (configuration->settings != NULL && problems.count == 0) {
+		configuration_make_key(&key);
+		configuration->mapping = mapping_compile(&configuration->settings->model, &key, &problems);
+	}
+	if (problems.count == 0 && configuration->mapping != NULL)
+		result = 0;
+	problems_sort(&problems);
+	problems_print(&problems);
+	problems_fini(&problems);
+	if (result < 0)
+		configuration_free(configuration);
+	return result;
+}
+
+void configuration_free(struct configuration *configuration)
+{
+	mapping_free(configuration->mapping);
+	settings_free(configuration->settings);
+	*configuration = (struct configuration){.settings = NULL};
+}

@@ -1,0 +1,21 @@
+/* What every command does that works on a configuration: read it, compile it, print what is wrong. */
+#ifndef STATSIDECAR_COMMAND_CONFIGURATION_H
+#define STATSIDECAR_COMMAND_CONFIGURATION_H
+
+#include "map/mapping.h"
+#include "settings/settings.h"
+
+struct configuration {
+	struct settings *settings;
+	struct mapping *mapping;
+};
+
+/* 0, or -1 with every fault printed on standard error as `FILE:LINE:COLUMN: error: TEXT` (the exit status is EX_CONFIG then). */
+int configuration_load(struct configuration *configuration, const struct settings_request *request)
+	__attribute__((warn_unused_result));
+void configuration_free(struct configuration *configuration);
+
+/* A key that nobody outside this process knows. */
+void configuration_make_key(struct hash_key *key);
+
+#endif

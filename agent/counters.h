@@ -1,0 +1,31 @@
+/* The accounts under the names by which users know them (SPEC: `statsidecar_…`): one list, for the log, and for whoever else
+ * reports them. */
+#ifndef STATSIDECAR_COUNTERS_H
+#define STATSIDECAR_COUNTERS_H
+
+#include "map/mapping.h"
+#include "translate/accounts.h"
+
+enum { COUNTER_LABELS = 2 };
+
+struct counter {
+	const char *name;
+	const char *label_names[COUNTER_LABELS]; /* NULL: none */
+	struct span label_values[COUNTER_LABELS];
+	uint64_t value;
+	bool is_gauge;
+};
+
+/* Room for what the mapping numbers; -1 without memory. */
+int counters_init(struct accounts *accounts, const struct mapping *mapping) __attribute__((warn_unused_result));
+void counters_fini(struct accounts *accounts);
+
+/* Calls visit once for each counter, those of one name in a row. */
+void counters_visit(const struct accounts *accounts, const struct mapping *mapping,
+                    void (*visit)(void *context, const struct counter *counter), void *context);
+
+/* Everything to the log, as `counters: name{label="value"} 12 …` over as many lines as it takes, then `counters: end`. Rules,
+ * fields, names and errors that were never counted are left out. */
+void counters_log(const struct accounts *accounts, const struct mapping *mapping);
+
+#endif

@@ -1,0 +1,296 @@
+/* Datagrams from a UDP port or a Unix socket, received in batches. All datagram inputs share one set of buffers: there is one
+ * thread, and nothing stays in them between two calls.
+ *
+ *     | pad | 65535 bytes, received and translated in place | pad | | pad | …      stride: no power of two, so that the
+ *     ^ 64 bytes that a scanner may touch                     ^ 64                 first bytes of all fall into different sets */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <inttypes.h>
+#include <linux/sock_diag.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "input/input.h"
+#include "input/listen.h"
+#include "log.h"
+
+enum {
+	DATAGRAM_MAX = 65535,
+	STRIDE = DATAGRAM_MAX + 1 + 2 * SCAN_PAD,
+	BATCH = 32,
+	BATCHES_PER_TURN = 4,
+	/* What one datagram takes of the receive buffer at least: the kernel's struct sk_buff with its data's trailer. */
+	KERNEL_OVERHEAD = 512,
+};
+
+struct datagram_batch {
+	struct mmsghdr headers[BATCH];
+	struct iovec vectors[BATCH];
+	struct sockaddr_storage from[BATCH];
+	union {
+		char bytes[CMSG_SPACE(sizeof(uint32_t))];
+		struct cmsghdr alignment;
+	} controls[BATCH];
+	char *memory;
+	unsigned users;
+};
+
+static struct datagram_batch batch;
+
+struct datagram_input {
+	struct input input; /* first */
+	struct listen_socket listening;
+	struct event *ready;
+	bool is_udp;
+	bool checks_senders;
+	bool is_draining;
+	uint64_t left;        /* while draining: datagrams that may still be read */
+	uint32_t seen_drops;  /* the socket's own count, which wraps, up to which kernel_drops has it */
+};
+
+static int batch_use(void)
+{
+	if (batch.users++ > 0)
+		return 0;
+	batch.memory = calloc(BATCH, STRIDE);
+	if (batch.memory == NULL) {
+		batch.users--;
+		return -1;
+	}
+	for (size_t i = 0; i < BATCH; i++) {
+		batch.vectors[i] = (struct iovec){batch.memory + i * STRIDE + SCAN_PAD, DATAGRAM_MAX};
+		batch.headers[i].msg_hdr = (struct msghdr){.msg_iov = &batch.vectors[i], .msg_iovlen = 1};
+	}
+	return 0;
+}
+
+static void batch_leave(void)
+{
+	if (--batch.users > 0)
+		return;
+	free(batch.memory);
+	batch.memory = NULL;
+}
+
+static void datagram_count_drops(struct datagram_input *datagram, uint32_t total)
+{
+	static struct log_limit limit = LOG_LIMIT("kernel drops");
+	int32_t more = (int32_t)(total - datagram->seen_drops);
+
+	/* A datagram carries the count of its arrival: the socket's own may have been read since. */
+	if (more <= 0)
+		return;
+	datagram->seen_drops = total;
+	datagram->input.accounts->kernel_drops += (uint32_t)more;
+	log_limited(&limit, LOG_LEVEL_WARN, "%s: the kernel dropped %" PRId32 " datagrams, %" PRIu64
+	            " so far; a larger receive_buffer holds longer bursts",
+	            datagram->input.settings->label, more, datagram->input.accounts->kernel_drops);
+}
+
+static void datagram_refresh(struct input *input)
+{
+	struct datagram_input *datagram = (struct datagram_input *)input;
+	uint32_t memory[SK_MEMINFO_VARS] = {0};
+	socklen_t len = sizeof memory;
+
+	if (datagram->is_udp && getsockopt(datagram->listening.fd, SOL_SOCKET, SO_MEMINFO, memory, &len) == 0 &&
+	    len > SK_MEMINFO_DROPS * sizeof memory[0])
+		datagram_count_drops(datagram, memory[SK_MEMINFO_DROPS]);
+}
+
+static void datagram_read_drops(struct datagram_input *datagram, struct msghdr *header)
+{
+	for (struct cmsghdr *control = CMSG_FIRSTHDR(header); control != NULL; control = CMSG_NXTHDR(header, control)) {
+		uint32_t total;
+
+		if (control->cmsg_level != SOL_SOCKET || control->cmsg_type != SO_RXQ_OVFL)
+			continue;
+		memcpy(&total, CMSG_DATA(control), sizeof total);
+		datagram_count_drops(datagram, total);
+	}
+}
+
+static int datagram_receive(struct datagram_input *datagram, unsigned wanted)
+{
+	int got;
+
+	for (unsigned i = 0; i < wanted; i++) {
+		struct msghdr *header = &batch.headers[i].msg_hdr;
+
+		header->msg_name = datagram->checks_senders ? &batch.from[i] : NULL;
+		header->msg_namelen = datagram->checks_senders ? sizeof batch.from[i] : 0;
+		header->msg_control = datagram->is_udp ? &batch.controls[i] : NULL;
+		header->msg_controllen = datagram->is_udp ? sizeof batch.controls[i] : 0;
+	}
+	do
+		got = recvmmsg(datagram->listening.fd, batch.headers, wanted, MSG_DONTWAIT, NULL);
+	while (got < 0 && errno == EINTR);
+	return got;
+}
+
+static void datagram_translate(struct datagram_input *datagram, unsigned count)
+{
+	static struct log_limit limit = LOG_LIMIT("refused senders");
+	struct input *input = &datagram->input;
+
+	for (unsigned i = 0; i < count; i++) {
+		if (datagram->checks_senders && !listen_allows(input->settings, &batch.from[i])) {
+			input->accounts->refused++;
+			log_limited(&limit, LOG_LEVEL_WARN, "%s: a datagram from an address outside allow_from was refused",
+			            input->settings->label);
+			continue;
+		}
+		translate_datagram(input->owner->translator, input->index, batch.vectors[i].iov_base, batch.headers[i].msg_len);
+	}
+	if (datagram->is_udp)
+		datagram_read_drops(datagram, &batch.headers[count - 1].msg_hdr);
+}
+
+/* A bounded share; true once nothing is left of what was to be read. */
+static bool datagram_read(struct datagram_input *datagram)
+{
+	for (int turn = 0; turn < BATCHES_PER_TURN; turn++) {
+		unsigned wanted = BATCH;
+		int got;
+
+		if (datagram->is_draining && datagram->left < wanted)
+			wanted = (unsigned)datagram->left;
+		if (wanted == 0)
+			return true;
+		got = datagram_receive(datagram, wanted);
+		if (got <= 0)
+			return true;
+		datagram_translate(datagram, (unsigned)got);
+		if (datagram->is_draining)
+			datagram->left -= (unsigned)got;
+		if ((unsigned)got < wanted)
+			return true;
+	}
+	return false;
+}
+
+static void datagram_turn(struct datagram_input *datagram)
+{
+	struct input *input = &datagram->input;
+	struct input_owner *owner = input->owner;
+
+	owner->begin(owner);
+	if (datagram_read(datagram) && datagram->is_draining) {
+		event_del(datagram->ready);
+		datagram_refresh(input);
+		input_end(input);
+	}
+	owner->flush(owner);
+}
+
+static void datagram_on_ready(evutil_socket_t fd, short what, void *context)
+{
+	(void)fd;
+	(void)what;
+	datagram_turn(context);
+}
+
+/* How many datagrams the socket can hold at most by what the kernel says: those that come later are not waited for. */
+static uint64_t datagram_held(const struct datagram_input *datagram)
+{
+	uint32_t memory[SK_MEMINFO_VARS] = {0};
+	socklen_t len = sizeof memory;
+	unsigned queue_len = 0;
+	FILE *file;
+
+	if (datagram->is_udp) {
+		if (getsockopt(datagram->listening.fd, SOL_SOCKET, SO_MEMINFO, memory, &len) < 0)
+			return BATCH * BATCHES_PER_TURN;
+		return memory[SK_MEMINFO_RMEM_ALLOC] / KERNEL_OVERHEAD + 1;
+	}
+	file = fopen("/proc/sys/net/unix/max_dgram_qlen", "re");
+	if (file != NULL) {
+		if (fscanf(file, "%u", &queue_len) != 1)
+			queue_len = 0;
+		fclose(file);
+	}
+	return (queue_len > 0 ? queue_len : BATCH) + 1;
+}
+
+static void datagram_drain(struct input *input)
+{
+	struct datagram_input *datagram = (struct datagram_input *)input;
+
+	datagram->is_draining = true;
+	datagram->left = datagram_held(datagram);
+	datagram_turn(datagram);
+}
+
+static void datagram_enlarge(const struct datagram_input *datagram)
+{
+	const struct input_settings *settings = datagram->input.settings;
+	int wanted = settings->receive_buffer > INT32_MAX / 2 ? INT32_MAX / 2 : (int)settings->receive_buffer;
+	int given = 0;
+	socklen_t len = sizeof given;
+	int fd = datagram->listening.fd;
+
+	/* Beyond net.core.rmem_max with the capability for it, else up to it. */
+	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &wanted, sizeof wanted) < 0)
+		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &wanted, sizeof wanted);
+	if (getsockopt(fd, SOL_SOCKET, SO_RCVBUF, &given, &len) < 0)
+		return;
+	/* The kernel doubles the wish for its own bookkeeping, and says the double. */
+	if (given / 2 < wanted)
+		log_warn("%s: the kernel gives a receive buffer of %d bytes instead of %d; raise net.core.rmem_max, or set "
+		         "receive_buffer",
+		         settings->label, given / 2, wanted);
+}
+
+static struct input *datagram_open(const struct input_settings *settings, struct input_owner *owner,
+                                   struct failure *failure)
+{
+	struct datagram_input *datagram = calloc(1, sizeof *datagram);
+	int on = 1;
+
+	if (datagram == NULL || batch_use() < 0) {
+		failure_set(failure, "no memory for the buffers of %s", settings->endpoint.url);
+		free(datagram);
+		return NULL;
+	}
+	input_init(&datagram->input, &input_datagram, settings, owner);
+	datagram->is_udp = settings->endpoint.transport == TRANSPORT_UDP;
+	datagram->checks_senders = datagram->is_udp && !settings->allow_from_any;
+	if (listen_open(&datagram->listening, settings, SOCK_DGRAM, failure) < 0)
+		goto fail;
+	if (datagram->is_udp) {
+		setsockopt(datagram->listening.fd, SOL_SOCKET, SO_RXQ_OVFL, &on, sizeof on);
+		datagram_enlarge(datagram);
+	}
+	datagram->ready = event_new(owner->base, datagram->listening.fd, EV_READ | EV_PERSIST, datagram_on_ready, datagram);
+	if (datagram->ready == NULL || event_add(datagram->ready, NULL) < 0) {
+		failure_set(failure, "no memory for the event of %s", settings->endpoint.url);
+		listen_close(&datagram->listening, settings);
+		goto fail;
+	}
+	listen_report(&datagram->listening, settings);
+	return &datagram->input;
+fail:
+	batch_leave();
+	free(datagram);
+	return NULL;
+}
+
+static void datagram_close(struct input *input)
+{
+	struct datagram_input *datagram = (struct datagram_input *)input;
+
+	event_free(datagram->ready);
+	listen_close(&datagram->listening, input->settings);
+	batch_leave();
+	free(datagram);
+}
+
+const struct input_kind input_datagram = {
+	.open = datagram_open,
+	.close = datagram_close,
+	.drain = datagram_drain,
+	.refresh = datagram_refresh,
+};

@@ -1,0 +1,79 @@
+#include "input/input.h"
+
+static const struct input_kind *const kinds[] = {
+	[TRANSPORT_FIFO] = &input_fifo, [TRANSPORT_UDP] = &input_datagram,     [TRANSPORT_UNIX] = &input_datagram,
+	[TRANSPORT_TCP] = &input_stream, [TRANSPORT_UNIXSTREAM] = &input_stream, [TRANSPORT_STDIN] = &input_stdin,
+	[TRANSPORT_STDOUT] = NULL,
+};
+
+struct input *input_open(const struct input_settings *settings, uint16_t index, struct input_accounts *accounts,
+                         struct input_owner *owner, struct failure *failure)
+{
+	const struct input_kind *kind = kinds[settings->endpoint.transport];
+	struct input *input;
+
+	if (kind == NULL) {
+		failure_set(failure, "nothing can be read from %s", settings->endpoint.url);
+		return NULL;
+	}
+	input = kind->open(settings, owner, failure);
+	if (input == NULL)
+		return NULL;
+	input->index = index;
+	input->accounts = accounts;
+	return input;
+}
+
+void input_init(struct input *input, const struct input_kind *kind, const struct input_settings *settings,
+                struct input_owner *owner)
+{
+	input->kind = kind;
+	input->settings = settings;
+	input->owner = owner;
+	input->accounts = NULL;
+	input->index = 0;
+	input->is_paused = false;
+	input->is_ended = false;
+}
+
+void input_close(struct input *input)
+{
+	if (input != NULL)
+		input->kind->close(input);
+}
+
+void input_pause(struct input *input)
+{
+	if (input->is_paused || input->kind->pause == NULL)
+		return;
+	input->is_paused = true;
+	input->kind->pause(input);
+}
+
+void input_resume(struct input *input)
+{
+	if (!input->is_paused)
+		return;
+	input->is_paused = false;
+	input->kind->resume(input);
+}
+
+void input_drain(struct input *input)
+{
+	if (!input->is_ended)
+		input->kind->drain(input);
+}
+
+void input_refresh(struct input *input)
+{
+	if (input->kind->refresh != NULL)
+		input->kind->refresh(input);
+}
+
+void input_end(struct input *input)
+{
+	if (input->is_ended)
+		return;
+	input->is_ended = true;
+	input->owner->ended(input->owner, input);
+}

@@ -1,0 +1,75 @@
+/* An input: where events come in. Each kind is a small struct of functions; the agent knows no more of it. An input
+ * reads a bounded share at each wake-up, translates it at once and has everything sent before it returns to the loop.
+ *
+ * The settings are borrowed and must outlive the input; a reload that keeps an input open gives it new ones, a new index
+ * and new accounts by assigning the fields. */
+#ifndef STATSIDECAR_INPUT_INPUT_H
+#define STATSIDECAR_INPUT_INPUT_H
+
+#include <event2/event.h>
+
+#include "failure.h"
+#include "settings/settings.h"
+#include "translate/translate.h"
+
+struct input;
+
+/* The agent, as its inputs see it. */
+struct input_owner {
+	struct event_base *base;
+	struct translator *translator; /* the one in force: a reload swaps it */
+	uint32_t line_max;             /* limits.line */
+	/* A wake-up begins: the time is taken. */
+	void (*begin)(struct input_owner *owner);
+	/* Sends everything that was made; false where an output that blocks still holds something. Inputs that can wait are paused
+	 * when it returns false. */
+	bool (*flush)(struct input_owner *owner);
+	/* The input will deliver no more: end of file, or it is drained. */
+	void (*ended)(struct input_owner *owner, struct input *input);
+};
+
+struct input_kind {
+	/* NULL, and why. */
+	struct input *(*open)(const struct input_settings *settings, struct input_owner *owner, struct failure *failure);
+	/* Releases everything, what the unfinished lines count as included: begin() has been called, flush() follows. */
+	void (*close)(struct input *input);
+	/* Stops and starts reading; NULL for those that cannot make their writers wait. Each pause is followed by one resume. */
+	void (*pause)(struct input *input);
+	void (*resume)(struct input *input);
+	/* The agent is to end: reads on what is there now, and no more, over as many wake-ups as that takes, then ended(). */
+	void (*drain)(struct input *input);
+	/* Brings the count of kernel drops up to date; NULL where there are none. */
+	void (*refresh)(struct input *input);
+};
+
+struct input {
+	const struct input_kind *kind;
+	const struct input_settings *settings;
+	struct input_owner *owner;
+	struct input_accounts *accounts;
+	uint16_t index; /* in mapping and accounts */
+	bool is_paused;
+	bool is_ended;
+};
+
+/* Opens what settings describe; NULL, and why. */
+struct input *input_open(const struct input_settings *settings, uint16_t index, struct input_accounts *accounts,
+                         struct input_owner *owner, struct failure *failure);
+void input_close(struct input *input);
+void input_pause(struct input *input);
+void input_resume(struct input *input);
+void input_drain(struct input *input);
+void input_refresh(struct input *input);
+
+/* For the kinds: fills in the common part. The agent sets index and accounts before the loop runs. */
+void input_init(struct input *input, const struct input_kind *kind, const struct input_settings *settings,
+                struct input_owner *owner);
+/* For the kinds: tells the owner once. */
+void input_end(struct input *input);
+
+extern const struct input_kind input_fifo;
+extern const struct input_kind input_stdin;
+extern const struct input_kind input_datagram; /* udp, unix */
+extern const struct input_kind input_stream;   /* tcp, unixstream */
+
+#endif

@@ -1,0 +1,274 @@
+/* Lines over connections: TCP and Unix stream sockets. A fixed number of slots, each with the buffer of one unfinished line,
+ * given at the first use of the slot and kept: what one peer does cannot take memory from the others. */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "input/listen.h"
+#include "input/reader.h"
+#include "log.h"
+
+enum {
+	BACKLOG = 128,
+	ACCEPTS_PER_TURN = 16,
+	/* Descriptors or memory ran out: new connections wait in the kernel for so long. */
+	ACCEPT_PAUSE_MS = 100,
+};
+
+struct stream_input;
+
+struct connection {
+	struct stream_input *stream;
+	int fd; /* -1: the slot is free */
+	bool has_buffer;
+	struct reader reader;
+	struct event *ready;
+};
+
+struct stream_input {
+	struct input input; /* first */
+	struct listen_socket listening;
+	struct event *acceptable;
+	struct event *again; /* timer: accept again */
+	struct connection *connections;
+	uint32_t size;
+	uint32_t open_count;
+	bool checks_senders;
+	bool is_draining;
+};
+
+static void connection_close(struct connection *connection)
+{
+	event_del(connection->ready);
+	close(connection->fd);
+	connection->fd = -1;
+	connection->stream->open_count--;
+}
+
+static void stream_end_when_drained(struct stream_input *stream)
+{
+	if (stream->is_draining && stream->open_count == 0)
+		input_end(&stream->input);
+}
+
+/* One share of one connection, between begin() and flush(). */
+static void connection_read(struct connection *connection)
+{
+	/* A connection is never stopped by an output that blocks: its lines are not marked pausable. */
+	if (reader_read(&connection->reader, &connection->stream->input) == READER_END)
+		connection_close(connection);
+}
+
+static void connection_on_ready(evutil_socket_t fd, short what, void *context)
+{
+	struct connection *connection = context;
+	struct stream_input *stream = connection->stream;
+	struct input_owner *owner = stream->input.owner;
+
+	(void)fd;
+	(void)what;
+	owner->begin(owner);
+	connection_read(connection);
+	owner->flush(owner);
+	stream_end_when_drained(stream);
+}
+
+static struct connection *stream_free_slot(struct stream_input *stream)
+{
+	for (uint32_t i = 0; i < stream->size; i++) {
+		if (stream->connections[i].fd < 0)
+			return &stream->connections[i];
+	}
+	return NULL;
+}
+
+/* -1 without memory. */
+static int connection_start(struct connection *connection, int fd)
+{
+	struct input_owner *owner = connection->stream->input.owner;
+
+	if (!connection->has_buffer) {
+		if (reader_init(&connection->reader, fd, false, owner->line_max) < 0)
+			return -1;
+		connection->ready = event_new(owner->base, fd, EV_READ | EV_PERSIST, connection_on_ready, connection);
+		if (connection->ready == NULL) {
+			reader_fini(&connection->reader);
+			return -1;
+		}
+		connection->has_buffer = true;
+	} else {
+		reader_reset(&connection->reader, fd);
+		event_assign(connection->ready, owner->base, fd, EV_READ | EV_PERSIST, connection_on_ready, connection);
+	}
+	connection->fd = fd;
+	connection->stream->open_count++;
+	return event_add(connection->ready, NULL);
+}
+
+static void stream_refuse(struct stream_input *stream, int fd, const char *why)
+{
+	static struct log_limit limit = LOG_LIMIT("refused connections");
+
+	close(fd);
+	stream->input.accounts->refused++;
+	log_limited(&limit, LOG_LEVEL_WARN, "%s: a connection was refused: %s", stream->input.settings->label, why);
+}
+
+static void stream_take(struct stream_input *stream, int fd, const struct sockaddr_storage *from)
+{
+	struct connection *connection;
+
+	if (stream->checks_senders && !listen_allows(stream->input.settings, from)) {
+		stream_refuse(stream, fd, "its address is outside allow_from");
+		return;
+	}
+	connection = stream_free_slot(stream);
+	if (connection == NULL)
+		stream_refuse(stream, fd, "max_connections are open");
+	else if (connection_start(connection, fd) < 0)
+		stream_refuse(stream, fd, "no memory");
+}
+
+static void stream_accept(struct stream_input *stream)
+{
+	static struct log_limit limit = LOG_LIMIT("failed accepts");
+
+	for (int turn = 0; turn < ACCEPTS_PER_TURN; turn++) {
+		struct sockaddr_storage from = {0};
+		socklen_t from_len = sizeof from;
+		int fd = accept4(stream->listening.fd, (struct sockaddr *)&from, &from_len, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+		if (fd >= 0) {
+			stream_take(stream, fd, &from);
+			continue;
+		}
+		if (errno == ECONNABORTED || errno == EINTR)
+			continue;
+		if (errno == EAGAIN)
+			return;
+		log_limited(&limit, LOG_LEVEL_WARN, "%s: cannot accept a connection: %s", stream->input.settings->label,
+		            strerror(errno));
+		event_del(stream->acceptable);
+		event_add(stream->again, &(struct timeval){.tv_usec = ACCEPT_PAUSE_MS * 1000});
+		return;
+	}
+}
+
+static void stream_on_acceptable(evutil_socket_t fd, short what, void *context)
+{
+	(void)fd;
+	(void)what;
+	stream_accept(context);
+}
+
+static void stream_on_again(evutil_socket_t fd, short what, void *context)
+{
+	struct stream_input *stream = context;
+
+	(void)fd;
+	(void)what;
+	event_add(stream->acceptable, NULL);
+}
+
+/* A peer that is done has ended its last line, newline or not; one that may go on has not. */
+static enum stream_end connection_end(const struct connection *connection)
+{
+	struct pollfd ask = {.fd = connection->fd, .events = POLLRDHUP};
+
+	return poll(&ask, 1, 0) == 1 ? STREAM_END_OF_FILE : STREAM_END_OF_AGENT;
+}
+
+/* Connections that wait to be accepted may hold lines already. */
+static void stream_drain(struct input *input)
+{
+	struct stream_input *stream = (struct stream_input *)input;
+	struct input_owner *owner = input->owner;
+
+	stream_accept(stream);
+	event_del(stream->acceptable);
+	event_del(stream->again);
+	stream->is_draining = true;
+	owner->begin(owner);
+	for (uint32_t i = 0; i < stream->size; i++) {
+		struct connection *connection = &stream->connections[i];
+
+		if (connection->fd < 0)
+			continue;
+		reader_drain(&connection->reader, connection_end(connection));
+		connection_read(connection);
+	}
+	owner->flush(owner);
+	stream_end_when_drained(stream);
+}
+
+static void stream_free(struct stream_input *stream)
+{
+	for (uint32_t i = 0; i < stream->size; i++) {
+		struct connection *connection = &stream->connections[i];
+
+		if (connection->fd >= 0)
+			connection_close(connection);
+		if (connection->has_buffer) {
+			event_free(connection->ready);
+			reader_fini(&connection->reader);
+		}
+	}
+	if (stream->acceptable != NULL)
+		event_free(stream->acceptable);
+	if (stream->again != NULL)
+		event_free(stream->again);
+	listen_close(&stream->listening, stream->input.settings);
+	free(stream->connections);
+	free(stream);
+}
+
+static struct input *stream_open(const struct input_settings *settings, struct input_owner *owner, struct failure *failure)
+{
+	struct stream_input *stream = calloc(1, sizeof *stream);
+
+	if (stream == NULL)
+		goto no_memory;
+	input_init(&stream->input, &input_stream, settings, owner);
+	stream->listening.fd = -1;
+	stream->checks_senders = settings->endpoint.transport == TRANSPORT_TCP && !settings->allow_from_any;
+	stream->connections = calloc(settings->max_connections, sizeof *stream->connections);
+	if (stream->connections == NULL)
+		goto no_memory;
+	stream->size = settings->max_connections;
+	for (uint32_t i = 0; i < stream->size; i++)
+		stream->connections[i] = (struct connection){.stream = stream, .fd = -1};
+	if (listen_open(&stream->listening, settings, SOCK_STREAM, failure) < 0)
+		goto fail;
+	if (listen(stream->listening.fd, BACKLOG) < 0) {
+		failure_set(failure, "cannot listen on %s: %s", settings->endpoint.url, strerror(errno));
+		goto fail;
+	}
+	stream->acceptable =
+		event_new(owner->base, stream->listening.fd, EV_READ | EV_PERSIST, stream_on_acceptable, stream);
+	stream->again = evtimer_new(owner->base, stream_on_again, stream);
+	if (stream->acceptable == NULL || stream->again == NULL || event_add(stream->acceptable, NULL) < 0)
+		goto no_memory;
+	listen_report(&stream->listening, settings);
+	return &stream->input;
+no_memory:
+	failure_set(failure, "no memory for the connections of %s", settings->endpoint.url);
+fail:
+	if (stream != NULL)
+		stream_free(stream);
+	return NULL;
+}
+
+static void stream_close(struct input *input)
+{
+	stream_free((struct stream_input *)input);
+}
+
+const struct input_kind input_stream = {
+	.open = stream_open,
+	.close = stream_close,
+	.drain = stream_drain,
+};
