@@ -1,5 +1,7 @@
 #include "base/decimal.h"
 
+#include "base/word.h"
+
 /* An exponent beyond this is kept at it, far enough from the ends of 64 bits that adding a length never overflows; two
  * numbers beyond point_exact are told apart by the exponents' digits in the source. */
 static const int64_t exponent_max = (int64_t)1 << 62;
@@ -71,8 +73,56 @@ static inline void significant_find(struct decimal *number, const char *whole, c
 	number->point = first < whole_end ? whole_end - first : whole_end + 1 - first;
 }
 
+/* The bytes of word that are no digits, as 0x80 in their places. */
+static inline uint64_t word_non_digits(uint64_t word)
+{
+	uint64_t value = word ^ WORD_OF('0');
+	return (((value & WORD_OF(0x7f)) + WORD_OF(0x80 - 10)) | value) & WORD_OF(0x80);
+}
+
+/* The digits around a point at index `point`, moved together. */
+static inline uint64_t word_without_point(uint64_t word, size_t point)
+{
+	return (word & word_mask(point)) | (word >> 8 & ~word_mask(point));
+}
+
+/* whole[.fraction] of 1 to 8 bytes without sign and exponent, which most numbers are, without a loop; false where text
+ * is none such. */
+static inline bool short_parse(struct decimal *number, struct span text)
+{
+	uint64_t word = word_load_short(text.at, text.len);
+	uint64_t others = word_non_digits(word) & word_mask(text.len);
+	size_t whole_len = others ? word_first(others) : text.len;
+	if (others) {
+		bool is_point = text.at[whole_len] == '.' && (others & (others - 1)) == 0;
+		if (!is_point || whole_len == 0 || whole_len == text.len - 1)
+			return false;
+		word = word_without_point(word, whole_len);
+	}
+	if (*text.at == '0' && whole_len > 1)
+		return false;
+	uint64_t value = (word ^ WORD_OF('0')) & word_mask(text.len - (others != 0));
+	if (value == 0) {
+		*number = (struct decimal){.digits = text.at};
+		return true;
+	}
+	size_t first = word_first(value), last = word_last(value);
+	size_t first_at = first + (first >= whole_len), last_at = last + (last >= whole_len);
+	*number = (struct decimal){
+		.digits = text.at + first_at,
+		.stretch = (uint32_t)(last_at + 1 - first_at),
+		.count = (uint32_t)(last + 1 - first),
+		.point = (int64_t)whole_len - (int64_t)first,
+		.tail = (uint32_t)(text.len - 1 - last_at),
+	};
+	return true;
+}
+
 int decimal_parse(struct decimal *number, struct span text)
 {
+	if (text.len - 1 < 8 && short_parse(number, text))
+		return 0;
+
 	const char *at = text.at, *end = text.at + text.len;
 	number->negative = at < end && *at == '-';
 	at += number->negative;
@@ -117,6 +167,31 @@ static inline char *zeros_write(char *out, size_t count)
 	return out;
 }
 
+/* Numbers whose digits lie within 8 bytes and that are written in no more than 16, by whole words: what is written
+ * behind the end is still within DECIMAL_TEXT_MAX. The length without the sign, which stands before out. */
+static inline size_t short_write(char *out, const struct decimal *number, size_t count, int64_t point)
+{
+	uint64_t word = word_load_short(number->digits, number->stretch);
+	if (number->stretch > count)
+		word = word_without_point(word, word_first(word_non_digits(word)));
+	if (point <= 0) {
+		word_store(out, word_load("0.000000"));
+		word_store(out + 2 - point, word);
+		return (size_t)(2 - point) + count;
+	}
+	size_t whole = (size_t)point;
+	if (whole < count) {
+		word_store(out, word);
+		out[whole] = '.';
+		word_store(out + whole + 1, word >> 8 * whole);
+		return count + 1;
+	}
+	uint64_t zeros = WORD_OF('0');
+	word_store(out, (word & word_mask(count)) | (zeros & ~word_mask(count)));
+	word_store(out + 8, zeros);
+	return whole;
+}
+
 size_t decimal_write(char *out, const struct decimal *number, int shift)
 {
 	if (number->count == 0) {
@@ -124,6 +199,10 @@ size_t decimal_write(char *out, const struct decimal *number, int shift)
 		return 1;
 	}
 	int64_t point = number->point + shift;
+	if (number->stretch <= 8 && point <= 16 && point >= -6) {
+		*out = '-';
+		return number->negative + short_write(out + number->negative, number, number->count, point);
+	}
 	if (number->count > DECIMAL_TEXT_MAX || point > DECIMAL_TEXT_MAX || point < -DECIMAL_TEXT_MAX)
 		return 0;
 	int64_t count = number->count;

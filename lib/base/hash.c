@@ -1,5 +1,7 @@
 #include "base/hash.h"
 
+#include "base/word.h"
+
 /* The state of SipHash: four words, mixed by additions, rotations and exclusive ors. */
 struct state {
 	uint64_t v0, v1, v2, v3;
@@ -24,16 +26,6 @@ static inline void mix(struct state *s)
 	s->v2 = rotate(s->v2, 32);
 }
 
-static inline uint64_t load_little(const char *at)
-{
-	uint64_t word;
-	memcpy(&word, at, sizeof(word));
-#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
-	word = __builtin_bswap64(word);
-#endif
-	return word;
-}
-
 /* The last word: what is left of the text, the length's low byte on top. */
 static inline uint64_t load_rest(struct span text)
 {
@@ -42,10 +34,8 @@ static inline uint64_t load_rest(struct span text)
 	if (rest == 0)
 		return word;
 	if (text.len > 8)
-		return word | load_little(text.at + text.len - 8) >> (64 - 8 * rest);
-	for (size_t i = 0; i < rest; i++)
-		word |= (uint64_t)(uint8_t)text.at[i] << (8 * i);
-	return word;
+		return word | word_load(text.at + text.len - 8) >> (64 - 8 * rest);
+	return word | word_load_short(text.at, rest);
 }
 
 uint64_t hash_span(const struct hash_key *key, struct span text)
@@ -59,7 +49,7 @@ uint64_t hash_span(const struct hash_key *key, struct span text)
 	};
 	size_t whole = text.len & ~(size_t)7;
 	for (size_t i = 0; i < whole; i += 8) {
-		uint64_t word = load_little(text.at + i);
+		uint64_t word = word_load(text.at + i);
 		s.v3 ^= word;
 		mix(&s);
 		s.v0 ^= word;
