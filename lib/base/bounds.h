@@ -43,6 +43,12 @@ enum {
 	LINE_MAX_LOW = 256,
 	LINE_MAX_HIGH = 1024 * 1024,
 
+	/* One read of a stream: enough, several a wake-up but bounded. */
+	READ_SIZE = 64 * 1024,
+
+	/* The longest datagram: IPv4's 65,507 bytes, and what a Unix socket is given. */
+	DATAGRAM_MAX = 64 * 1024,
+
 	/* limits.tag_length */
 	TAG_LENGTH_DEFAULT = 200,
 	TAG_LENGTH_HIGH = 4096,

@@ -44,4 +44,10 @@ static inline struct span span_skip(struct span a, size_t count)
 	return (struct span){a.at + count, a.len - count};
 }
 
+/* Its first limit bytes. */
+static inline struct span span_cut(struct span a, size_t limit)
+{
+	return (struct span){a.at, a.len < limit ? a.len : limit};
+}
+
 #endif

@@ -124,9 +124,12 @@ void compile_fields(struct compiler *compiler)
 		const struct field_model *from = &model->fields[i];
 		struct field *field = &mapping->fields[i];
 		field->name = from->name.span;
+		field->own = compile_payload(compiler, from->name.span, from->name.mark);
 		field->variants = arena_array(mapping->arena, from->variant_count, sizeof(*field->variants));
 		field->variant_count = (uint16_t)from->variant_count;
 		compiler->self = from->name.span;
+		if (from->variant_count > UINT8_MAX)
+			problem_add(compiler->problems, from->name.mark, "a field has %d entries at most", UINT8_MAX);
 		for (size_t k = 0; k < from->variant_count; k++)
 			compile_variant(compiler, &field->variants[k], &from->variants[k], &from->name);
 		compiler->self = (struct span){0};

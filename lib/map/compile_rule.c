@@ -56,6 +56,7 @@ static void compile_value(struct compiler *compiler, struct metric *metric, cons
 		if (metric->kind == METRIC_RELAY) {
 			metric->value.is_constant = false;
 			metric->value.field = compile_reference(compiler, SPAN("value"), model->mark);
+			compiler->mapping->relay_type = compile_reference(compiler, SPAN("type"), model->mark);
 		}
 		return;
 	}

@@ -62,6 +62,10 @@ void compile_tags(struct compiler *compiler, struct tag_list *list, const struct
 			problem_add(compiler->problems, model->items[i].key.mark, "a tag's key is empty");
 			continue;
 		}
+		if (model->items[i].key.span.len > NAME_MAX_LEN) {
+			problem_add(compiler->problems, model->items[i].key.mark, "a tag's key takes %d bytes at most", NAME_MAX_LEN);
+			continue;
+		}
 		if (i >= TAGS_MAX) {
 			problem_add(compiler->problems, model->items[i].key.mark, "more than %d tags in one list", TAGS_MAX);
 			return;

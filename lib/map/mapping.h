@@ -103,6 +103,7 @@ struct field {
 	struct span name;
 	struct field_variant *variants;
 	uint16_t variant_count;
+	uint16_t own; /* payload reference of its own name: what it means where no variant applies */
 };
 
 /* One `expects` of one event: what satisfies it. */
@@ -174,6 +175,7 @@ struct mapping {
 	uint32_t legacy_count;
 	uint32_t metric_count;
 	struct limits_model limits;
+	struct reference relay_type; /* the field `type` of a StatsD line; only where some metric relays */
 	struct hash_key hash_key;
 };
 
@@ -181,8 +183,5 @@ struct mapping {
  * long as the mapping. */
 struct mapping *mapping_compile(const struct model *model, const struct hash_key *key, struct problems *problems);
 void mapping_free(struct mapping *mapping);
-
-/* Bytes that a translator of this mapping and the mapping itself take at most, guards included. */
-size_t mapping_memory(const struct mapping *mapping);
 
 #endif

@@ -9,7 +9,7 @@
 #include <stdint.h>
 
 #include "base/bounds.h"
-#include "map/model.h"
+#include "map/mapping.h"
 
 /* Why a metric of a rule that matched was not made. */
 enum skip {
@@ -68,5 +68,9 @@ struct accounts {
 	uint64_t *legacy;
 	uint64_t *values_limited;
 };
+
+/* All zero, with room for what the mapping numbers. -1 without memory. */
+int accounts_init(struct accounts *accounts, const struct mapping *mapping) __attribute__((warn_unused_result));
+void accounts_fini(struct accounts *accounts);
 
 #endif

@@ -11,6 +11,7 @@
 #include "translate/accounts.h"
 
 struct translator;
+struct trace;
 
 struct moment {
 	int64_t realtime_ns;  /* since the Unix epoch */
@@ -24,6 +25,8 @@ struct line_stream {
 	uint32_t size; /* without the padding: limits.line + one read */
 	uint32_t start;
 	uint32_t end;
+	uint32_t whole;    /* behind the last newline that was seen */
+	uint32_t checked;  /* up to here newlines have been looked for */
 	uint16_t input;    /* index of the input in mapping and accounts */
 	bool is_pausable;  /* a pipe or standard input: an output that blocks may stop it between two events */
 	bool is_skipping;  /* inside a line that was too long: up to its newline nothing counts */
@@ -43,14 +46,18 @@ struct translate_observer {
 	void (*rejected)(void *context, enum outcome outcome, uint16_t input, struct span line, const char *why, uint32_t column);
 	/* Guard reports: `tag` or NULL for names; called once per key. */
 	void (*limited)(void *context, struct span tag, uint32_t limit);
-	/* For explain, test and tap: NULL in the running agent unless somebody watches. */
-	const struct trace *trace;
 };
 
 /* NULL only without memory. packers: one for each output of the mapping, in its order. */
 struct translator *translator_new(const struct mapping *mapping, struct accounts *accounts, struct packer *const *packers,
                                   const struct translate_observer *observer);
 void translator_free(struct translator *translator);
+
+/* Sampling begins with this seed; until it is set (and with 0) every metric is emitted. */
+void translator_set_seed(struct translator *translator, uint64_t seed);
+
+/* Who watches each step (translate/trace.h), or NULL; borrowed. */
+void translator_set_trace(struct translator *translator, const struct trace *trace);
 
 void translator_set_time(struct translator *translator, struct moment now);
 
@@ -82,6 +89,9 @@ enum translate_result translate_stream_end(struct translator *translator, struct
 /* One datagram: lines, the last of which needs no newline. data has SCAN_PAD writable bytes before and behind. Never
  * stops: what an output that blocks cannot take is dropped and counted. */
 void translate_datagram(struct translator *translator, uint16_t input, char *data, uint32_t len);
+
+/* Bytes that a translator of this mapping takes at most: plans, guards, buffers. */
+size_t translator_memory(const struct mapping *mapping);
 
 /* Whether an output that blocks holds what it could not send: inputs that can wait must not be read. */
 bool translator_is_blocked(const struct translator *translator);

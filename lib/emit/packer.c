@@ -1,0 +1,75 @@
+#include "emit/packer.h"
+
+#include <stdlib.h>
+
+int packer_init(struct packer *packer, uint32_t max_datagram)
+{
+	*packer = (struct packer){.max_datagram = max_datagram, .keep = PACKER_CUTS};
+	packer->buffer = calloc(1, PACKER_SIZE + RENDER_MAX + SCAN_PAD);
+	return packer->buffer ? 0 : -1;
+}
+
+void packer_fini(struct packer *packer)
+{
+	free(packer->buffer);
+	*packer = (struct packer){0};
+}
+
+static bool has_room(const struct packer *packer)
+{
+	return packer->used <= PACKER_SIZE && packer->count < PACKER_CUTS;
+}
+
+char *packer_reserve(struct packer *packer)
+{
+	if (!has_room(packer)) {
+		packer->flush(packer, packer->context);
+		if (!has_room(packer))
+			return NULL;
+	}
+	return packer->buffer + packer->used;
+}
+
+/* Begins a datagram with the line at `used`. An output that waits is flushed first; what that took has made the buffer free
+ * from the front, where the line then belongs. */
+static void open_cut(struct packer *packer, size_t len)
+{
+	const uint32_t at = packer->used;
+	if (packer->count - packer->first >= packer->keep) {
+		packer->flush(packer, packer->context);
+		if (packer->used != at)
+			memmove(packer->buffer + packer->used, packer->buffer + at, len + 1);
+	}
+	packer->cuts[packer->count++] = (struct cut){packer->used, (uint32_t)len, 1};
+}
+
+/* The line stands right behind the newline that ends the open datagram: whether it belongs to that one or begins another, no
+ * byte moves. */
+void packer_commit(struct packer *packer, size_t len)
+{
+	struct cut *open = packer->first < packer->count ? &packer->cuts[packer->count - 1] : NULL;
+	packer->buffer[packer->used + len] = '\n';
+	if (open && open->len + 1 + len <= packer->max_datagram) {
+		open->len += 1 + (uint32_t)len;
+		open->metrics++;
+	} else {
+		open_cut(packer, len);
+	}
+	packer->used += (uint32_t)len + 1;
+}
+
+uint32_t packer_pending(const struct packer *packer)
+{
+	uint32_t metrics = 0;
+	for (uint32_t i = packer->first; i < packer->count; i++)
+		metrics += packer->cuts[i].metrics;
+	return metrics;
+}
+
+void packer_take(struct packer *packer)
+{
+	if (++packer->first == packer->count) {
+		packer->first = packer->count = 0;
+		packer->used = 0;
+	}
+}

@@ -1,0 +1,384 @@
+#include "emit/render.h"
+
+#include <stdio.h>
+
+#include "emit/sanitise.h"
+
+/* DogStatsD shows titles of 100 characters; more is left to the text. */
+enum { EVENT_TITLE_MAX = 1024 };
+
+static const struct span other = {"__other__", 9};
+
+/* The keys that a line has so far: of one key the first tag counts. */
+struct seen {
+	uint16_t keys[TAGS_MAX];
+	unsigned count;
+};
+
+static inline bool seen_has(const struct seen *seen, uint16_t key)
+{
+	for (unsigned i = 0; i < seen->count; i++)
+		if (seen->keys[i] == key)
+			return true;
+	return false;
+}
+
+static inline char *put(char *out, struct span text)
+{
+	memcpy(out, text.at, text.len);
+	return out + text.len;
+}
+
+/* A template's text, sanitised, at most limit bytes; 0 where a field is absent or nothing comes of it. */
+static size_t put_template(struct renderer *renderer, const struct template *template, const struct sanitiser *sanitiser,
+                           char *out, size_t limit)
+{
+	size_t len = 0;
+	for (uint16_t i = 0; i < template->count; i++) {
+		const struct template_part *part = &template->parts[i];
+		struct span text = part->literal;
+		if (!text.at && !subject_text(renderer->subject, part->reference, &text))
+			return 0;
+		if (len < limit)
+			len += sanitise(out + len, sanitiser, text, limit - len);
+	}
+	return len;
+}
+
+static size_t guard_tag(struct renderer *renderer, const struct tag *tag, enum dialect dialect, char *value, size_t len)
+{
+	struct guard *guard = &renderer->tag_guards[dialect][tag->key];
+	if (guard_admits(guard, hash_span(&renderer->mapping->hash_key, (struct span){value, len})))
+		return len;
+	renderer->values_limited[tag->key]++;
+	if (!guard->is_reported) {
+		guard->is_reported = true;
+		if (renderer->limited)
+			renderer->limited(renderer->context, renderer->mapping->tag_keys[tag->key], guard->limit);
+	}
+	memcpy(value, other.at, other.len);
+	return other.len;
+}
+
+static char *put_tag(struct renderer *renderer, const struct wire *wire, const struct tag *tag, char *out, struct seen *seen)
+{
+	const enum dialect dialect = wire->form->dialect;
+	if (tag->is_repeat && seen_has(seen, tag->key))
+		return out;
+	if (tag->is_constant) {
+		seen->keys[seen->count++] = tag->key;
+		return put(out, wire->tag_constants[tag->id]);
+	}
+	const struct span head = wire->tag_heads[tag->id];
+	char *value = out + head.len;
+	size_t len = put_template(renderer, &tag->value, &sanitise_tag_value[dialect], value, renderer->mapping->limits.tag_length);
+	if (len == 0)
+		return out;
+	len = guard_tag(renderer, tag, dialect, value, len);
+	memcpy(out, head.at, head.len);
+	seen->keys[seen->count++] = tag->key;
+	return value + len;
+}
+
+static char *put_list(struct renderer *renderer, const struct wire *wire, const struct tag_list *list, char *out,
+                      struct seen *seen)
+{
+	for (uint16_t i = 0; i < list->count; i++)
+		out = put_tag(renderer, wire, &list->items[i], out, seen);
+	return out;
+}
+
+static char *put_tail(struct renderer *renderer, const struct wire *wire, const struct rule *rule, char *out, struct seen *seen)
+{
+	out = put_list(renderer, wire, &rule->tags, out, seen);
+	out = put_list(renderer, wire, renderer->input_tags, out, seen);
+	out = put_list(renderer, wire, &renderer->mapping->tags, out, seen);
+	return put_list(renderer, wire, &wire->form->tags, out, seen);
+}
+
+/* `,key:value,key:value`: the metric's own, then the rule's, the input's, the global ones, the output's. */
+static char *put_tags(struct renderer *renderer, uint16_t output, const struct metric *metric, char *out)
+{
+	const struct wire *wire = &renderer->wires[output];
+	struct tail *tail = &renderer->tails[output];
+	struct seen seen = {.count = 0};
+	char *end = put_list(renderer, wire, &metric->tags, out, &seen);
+	if (!metric->shares_tail)
+		return put_tail(renderer, wire, metric->rule, end, &seen);
+	if (tail->rule != metric->rule || tail->epoch != renderer->subject->epoch) {
+		seen.count = 0;
+		tail->len = (size_t)(put_tail(renderer, wire, metric->rule, tail->text, &seen) - tail->text);
+		tail->rule = metric->rule;
+		tail->epoch = renderer->subject->epoch;
+	}
+	return put(end, (struct span){tail->text, tail->len});
+}
+
+/* Tags with what opens and closes them; nothing where there are none. */
+static char *put_framed_tags(struct renderer *renderer, uint16_t output, const struct metric *metric, char *out)
+{
+	const struct wire *wire = &renderer->wires[output];
+	/* The first separator is written where the opening's last byte belongs. */
+	char *first = out + wire->open.len - 1;
+	char *end = put_tags(renderer, output, metric, first);
+	if (end == first)
+		return out;
+	memcpy(out, wire->open.at, wire->open.len);
+	return put(end, wire->close);
+}
+
+/* tags_in_name: `.fetch.nightly`, absent ones as none. */
+static char *put_name_tags(struct renderer *renderer, const struct tag_list *list, char *out, struct seen *seen)
+{
+	const enum dialect dialect = DIALECT_STATSD;
+	for (uint16_t i = 0; i < list->count; i++) {
+		const struct tag *tag = &list->items[i];
+		const size_t limit = renderer->mapping->limits.tag_length;
+		if (seen_has(seen, tag->key))
+			continue;
+		seen->keys[seen->count++] = tag->key;
+		*out++ = '.';
+		size_t len;
+		if (tag->is_constant)
+			len = sanitise(out, &sanitise_tag_value[dialect], tag->constant, limit);
+		else
+			len = put_template(renderer, &tag->value, &sanitise_tag_value[dialect], out, limit);
+		if (len == 0) {
+			out = put(out, SPAN("none"));
+			continue;
+		}
+		len = sanitise_name_value(out, (struct span){out, len});
+		out += tag->is_constant ? len : guard_tag(renderer, tag, dialect, out, len);
+	}
+	return out;
+}
+
+static char *put_head(struct renderer *renderer, uint16_t output, const struct metric *metric, struct span head, char *out)
+{
+	char *end = put(out, head);
+	if (renderer->wires[output].form->tags_in_name) {
+		struct seen seen = {.count = 0};
+		end = put_name_tags(renderer, &metric->tags, end, &seen);
+		end = put_name_tags(renderer, &metric->rule->tags, end, &seen);
+		if (end > out + NAME_MAX_LEN)
+			end = out + NAME_MAX_LEN;
+	}
+	return end;
+}
+
+/* `name:value|type|@rate|#tags` or `name;tags:value|type|@rate`. */
+static char *put_metric(struct renderer *renderer, uint16_t output, const struct reading *reading, struct span head,
+                        struct span value, char *out)
+{
+	const struct wire *wire = &renderer->wires[output];
+	out = put_head(renderer, output, reading->metric, head, out);
+	if (wire->has_tags_before_value)
+		out = put_framed_tags(renderer, output, reading->metric, out);
+	*out++ = ':';
+	out = put(out, value);
+	out = put(out, reading->type.at ? reading->type : wire->type[reading->metric->kind]);
+	out = put(out, reading->rate);
+	if (wire->has_tags && !wire->has_tags_before_value)
+		out = put_framed_tags(renderer, output, reading->metric, out);
+	return put(out, wire->form->suffix);
+}
+
+/* A field of an event's datagram, `|k:key`, where the template gives something. */
+static char *put_option(struct renderer *renderer, const char *lead, const struct template *template, char *out)
+{
+	char *value = put(out, span_of(lead));
+	const size_t len = put_template(renderer, template, &sanitise_tag_value[DIALECT_DOGSTATSD], value, NAME_MAX_LEN);
+	return len ? value + len : out;
+}
+
+/* A text of several parts, escaped for the wire; absent fields leave nothing. */
+static size_t put_text(struct renderer *renderer, const struct template *template, char *out, size_t limit,
+                       size_t (*escape)(char *, struct span, size_t))
+{
+	size_t len = 0;
+	for (uint16_t i = 0; i < template->count; i++) {
+		struct span text = template->parts[i].literal;
+		if (text.at || subject_text(renderer->subject, template->parts[i].reference, &text))
+			len += escape(out + len, text, limit - len);
+	}
+	return len;
+}
+
+static size_t put_event_options(struct renderer *renderer, uint16_t output, const struct metric *metric, char *out)
+{
+	char *end = out;
+	if (metric->has_aggregation_key)
+		end = put_option(renderer, "|k:", &metric->aggregation_key, end);
+	if (metric->priority.len)
+		end = put(put(end, SPAN("|p:")), metric->priority);
+	if (metric->has_source)
+		end = put_option(renderer, "|s:", &metric->source, end);
+	if (metric->alert.len)
+		end = put(put(end, SPAN("|t:")), metric->alert);
+	end = put_framed_tags(renderer, output, metric, end);
+	end = put(end, renderer->wires[output].form->suffix);
+	return (size_t)(end - out);
+}
+
+/* _e{title bytes,text bytes}:title|text|k:key|p:priority|s:source|t:alert|#tags: the text is cut so that all of it fits. */
+static size_t render_event(struct renderer *renderer, uint16_t output, const struct reading *reading, char *out)
+{
+	const struct metric *metric = reading->metric;
+	char title[EVENT_TITLE_MAX];
+	char frame[sizeof("_e{65535,65535}:|")];
+	const size_t title_len = put_text(renderer, &metric->name, title, sizeof(title), sanitise_text);
+	const size_t options_len = put_event_options(renderer, output, metric, renderer->options);
+	const size_t around = sizeof(frame) - 1 + title_len + options_len;
+	if (around > LINE_OUT_MAX)
+		return around;
+	const size_t text_len = put_text(renderer, &metric->text, renderer->text, LINE_OUT_MAX - around, sanitise_text);
+	const int frame_len = snprintf(frame, sizeof(frame), "_e{%zu,%zu}:", title_len, text_len);
+	char *end = put(out, (struct span){frame, (size_t)frame_len});
+	end = put(end, (struct span){title, title_len});
+	*end++ = '|';
+	end = put(end, (struct span){renderer->text, text_len});
+	end = put(end, (struct span){renderer->options, options_len});
+	return (size_t)(end - out);
+}
+
+/* _sc|name|status|#tags|c:…|m:message: the message is last, and cut to fit. */
+static size_t render_service_check(struct renderer *renderer, uint16_t output, const struct reading *reading, struct span head,
+                                   char *out)
+{
+	const struct metric *metric = reading->metric;
+	char *end = put(out, SPAN("_sc|"));
+	end = put(end, head);
+	*end++ = '|';
+	*end++ = (char)('0' + metric->status);
+	end = put_framed_tags(renderer, output, metric, end);
+	end = put(end, renderer->wires[output].form->suffix);
+	const size_t len = (size_t)(end - out);
+	if (!metric->has_text || len + 3 >= LINE_OUT_MAX)
+		return len;
+	char *message = put(end, SPAN("|m:"));
+	const size_t message_len = put_text(renderer, &metric->text, message, LINE_OUT_MAX - len - 3, sanitise_message);
+	return message_len ? len + 3 + message_len : len;
+}
+
+bool render_has_title(struct renderer *renderer, const struct metric *metric)
+{
+	char title[EVENT_TITLE_MAX];
+	return put_text(renderer, &metric->name, title, sizeof(title), sanitise_text) != 0;
+}
+
+size_t render_name(struct renderer *renderer, const struct metric *metric, char *out, enum name_use use)
+{
+	const struct template *name = &metric->name;
+	const struct span prefix = renderer->mapping->model->files[metric->rule->file].prefix.span;
+	char part[4 * NAME_MAX_LEN];
+	size_t len = 0;
+	if (prefix.len)
+		len = sanitise_name(out, span_cut(prefix, NAME_MAX_LEN));
+	for (uint16_t i = 0; i < name->count; i++) {
+		const struct reference reference = name->parts[i].reference;
+		struct span text = name->parts[i].literal;
+		if (!text.at) {
+			if (!subject_text(renderer->subject, reference, &text) || text.len == 0)
+				return 0;
+			if (use == NAME_AS_OTHER)
+				text = other;
+		}
+		text = span_cut(text, NAME_MAX_LEN);
+		const bool is_field = !name->parts[i].literal.at && reference.kind != REFERENCE_EVENT &&
+		                      reference.kind != REFERENCE_SEGMENT && reference.kind != REFERENCE_CAPTURE;
+		const size_t part_len = is_field ? sanitise_name_value(part, text) : sanitise_name(part, text);
+		const size_t take = part_len < NAME_MAX_LEN - len ? part_len : NAME_MAX_LEN - len;
+		memcpy(out + len, part, take);
+		len += take;
+	}
+	return len;
+}
+
+bool render_admits_name(struct renderer *renderer, struct span name)
+{
+	struct guard *guard = &renderer->name_guard;
+	if (guard_admits(guard, hash_span(&renderer->mapping->hash_key, name)))
+		return true;
+	++*renderer->names_limited;
+	if (!guard->is_reported) {
+		guard->is_reported = true;
+		if (renderer->limited)
+			renderer->limited(renderer->context, (struct span){0}, guard->limit);
+	}
+	return false;
+}
+
+size_t render_line(struct renderer *renderer, uint16_t output, const struct reading *reading, struct span head, char *out)
+{
+	const struct wire *wire = &renderer->wires[output];
+	char *end = out;
+	if (reading->metric->kind == METRIC_EVENT)
+		return render_event(renderer, output, reading, out);
+	if (reading->metric->kind == METRIC_SERVICE_CHECK)
+		return render_service_check(renderer, output, reading, head, out);
+	if (reading->metric->kind == METRIC_GAUGE && reading->is_negative && wire->has_signed_gauges) {
+		end = put_metric(renderer, output, reading, head, SPAN("0"), end);
+		*end++ = '\n';
+	}
+	return (size_t)(put_metric(renderer, output, reading, head, reading->value, end) - out);
+}
+
+static int init_guards(struct renderer *renderer, enum dialect dialect)
+{
+	const struct mapping *mapping = renderer->mapping;
+	struct guard *guards = arena_array(renderer->arena, mapping->tag_key_count, sizeof(*guards));
+	renderer->tag_guards[dialect] = guards;
+	for (uint16_t i = 0; i < mapping->tag_key_count; i++)
+		if (guard_init(&guards[i], mapping->tag_limits[i]))
+			return -1;
+	return 0;
+}
+
+int renderer_init(struct renderer *renderer, const struct mapping *mapping, struct subject *subject, uint64_t *values_limited,
+                  uint64_t *names_limited)
+{
+	static const struct tag_list none;
+	*renderer = (struct renderer){.subject = subject,
+	                              .mapping = mapping,
+	                              .input_tags = &none,
+	                              .values_limited = values_limited,
+	                              .names_limited = names_limited,
+	                              .arena = arena_new()};
+	renderer->wires = wires_new(mapping, renderer->arena);
+	renderer->tails = arena_array(renderer->arena, mapping->output_count, sizeof(*renderer->tails));
+	renderer->text = arena_alloc(renderer->arena, LINE_OUT_MAX + SCAN_PAD);
+	renderer->options = arena_alloc(renderer->arena, RENDER_MAX + SCAN_PAD);
+	if (guard_init(&renderer->name_guard, mapping->limits.names))
+		return -1;
+	for (uint16_t i = 0; i < mapping->output_count; i++) {
+		const enum dialect dialect = mapping->outputs[i].dialect;
+		renderer->tails[i].text = arena_alloc(renderer->arena, RENDER_MAX + SCAN_PAD);
+		if (!renderer->tag_guards[dialect] && init_guards(renderer, dialect))
+			return -1;
+	}
+	return 0;
+}
+
+void renderer_fini(struct renderer *renderer)
+{
+	for (int dialect = 0; dialect < DIALECT_COUNT; dialect++)
+		for (uint16_t i = 0; renderer->tag_guards[dialect] && i < renderer->mapping->tag_key_count; i++)
+			guard_fini(&renderer->tag_guards[dialect][i]);
+	guard_fini(&renderer->name_guard);
+	arena_free(renderer->arena);
+	*renderer = (struct renderer){0};
+}
+
+size_t renderer_memory(const struct mapping *mapping)
+{
+	bool is_used[DIALECT_COUNT] = {false};
+	size_t size = guard_memory(mapping->limits.names) + LINE_OUT_MAX + RENDER_MAX;
+	for (uint16_t i = 0; i < mapping->output_count; i++) {
+		const enum dialect dialect = mapping->outputs[i].dialect;
+		size += RENDER_MAX;
+		for (uint16_t k = 0; !is_used[dialect] && k < mapping->tag_key_count; k++)
+			size += guard_memory(mapping->tag_limits[k]);
+		is_used[dialect] = true;
+	}
+	return size;
+}

@@ -1,0 +1,67 @@
+/* A metric and an event -> the bytes of one line in an output's dialect. Everything is written where the packer wants it;
+ * sizes were bounded when the mapping was compiled (RENDER_MAX). */
+#ifndef STATSIDECAR_EMIT_RENDER_H
+#define STATSIDECAR_EMIT_RENDER_H
+
+#include "emit/guard.h"
+#include "base/arena.h"
+#include "emit/wire.h"
+#include "map/subject.h"
+
+/* What was worked out of a metric once, for all outputs. */
+struct reading {
+	const struct metric *metric;
+	struct span value;     /* ready for the wire */
+	bool is_negative;
+	struct span type;      /* relay: `|ms` …, the event's own; at == NULL elsewhere */
+	struct span rate;      /* `|@0.5` or empty */
+};
+
+/* The tags behind a metric's own, written once an event, rule and output. */
+struct tail {
+	const struct rule *rule; /* whose tags stand in text; NULL: none yet */
+	uint32_t epoch;          /* the event's */
+	size_t len;
+	char *text;
+};
+
+struct renderer {
+	struct subject *subject;
+	const struct mapping *mapping;
+	const struct wire *wires;
+	struct tail *tails;                      /* one for each output */
+	struct guard *tag_guards[DIALECT_COUNT]; /* by tag key; NULL where no output uses the dialect */
+	struct guard name_guard;
+	const struct tag_list *input_tags;       /* of the input that gave the present event */
+	uint64_t *values_limited;                /* by tag key: counts */
+	uint64_t *names_limited;
+	/* The first time that a key, or names (tag.at == NULL), go beyond their limit. */
+	void (*limited)(void *context, struct span tag, uint32_t limit);
+	void *context;
+	char *text;    /* where an event's text and its options are put together */
+	char *options;
+	struct arena *arena;
+};
+
+/* -1 without memory; nothing of mapping, subject and counts is owned. */
+int renderer_init(struct renderer *renderer, const struct mapping *mapping, struct subject *subject, uint64_t *values_limited,
+                  uint64_t *names_limited) __attribute__((warn_unused_result));
+void renderer_fini(struct renderer *renderer);
+
+/* The name of a metric without the output's prefix. 0 where the template has an absent field or gives
+ * nothing. NAME_AS_OTHER: what fields and identifier put in is `__other__`. out has room for NAME_MAX_LEN. */
+enum name_use { NAME_AS_IT_IS, NAME_AS_OTHER };
+size_t render_name(struct renderer *renderer, const struct metric *metric, char *out, enum name_use use);
+/* Counts a templated name; false where there are too many. */
+bool render_admits_name(struct renderer *renderer, struct span name);
+
+/* Whether anything comes of a DogStatsD event's title. */
+bool render_has_title(struct renderer *renderer, const struct metric *metric);
+
+/* Bytes that a renderer of this mapping takes at most: the guards and its buffers. */
+size_t renderer_memory(const struct mapping *mapping);
+
+/* A whole line into out; its length, which may exceed LINE_OUT_MAX: then it cannot be sent. head: prefixes and name. */
+size_t render_line(struct renderer *renderer, uint16_t output, const struct reading *reading, struct span head, char *out);
+
+#endif

@@ -1,0 +1,171 @@
+#include "emit/sanitise.h"
+
+#include "base/utf8.h"
+
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
+enum { STAYS, REPLACED, CHECKED };
+
+#define EVERYWHERE [0 ... 31] = REPLACED, [127] = REPLACED, ['|'] = REPLACED, [128 ... 255] = CHECKED
+
+/* SPEC section 4: what each dialect keeps for itself. Plain StatsD has no tags. */
+#define DOGSTATSD_VALUE {{EVERYWHERE, [','] = REPLACED}, {'|', ',', ',', ',', ',', ','}}
+#define DOGSTATSD_KEY {{EVERYWHERE, [','] = REPLACED, [':'] = REPLACED}, {'|', ',', ':', ':', ':', ':'}}
+#define GRAPHITE                                                                                                           \
+	{{EVERYWHERE, [';'] = REPLACED, [':'] = REPLACED, ['='] = REPLACED, ['~'] = REPLACED, [' '] = REPLACED},               \
+	 {'|', ';', ':', '=', '~', ' '}}
+#define INFLUXDB                                                                                                           \
+	{{EVERYWHERE, [','] = REPLACED, [':'] = REPLACED, ['='] = REPLACED, ['\\'] = REPLACED, [' '] = REPLACED},              \
+	 {'|', ',', ':', '=', '\\', ' '}}
+#define LIBRATO                                                                                                            \
+	{{EVERYWHERE, ['#'] = REPLACED, [','] = REPLACED, [':'] = REPLACED, ['='] = REPLACED}, {'|', '#', ',', ':', '=', '='}}
+#define SIGNALFX                                                                                                           \
+	{{EVERYWHERE, ['['] = REPLACED, [']'] = REPLACED, [','] = REPLACED, [':'] = REPLACED, ['='] = REPLACED},               \
+	 {'|', '[', ']', ',', ':', '='}}
+
+const struct sanitiser sanitise_tag_key[DIALECT_COUNT] = {
+	[DIALECT_DOGSTATSD] = DOGSTATSD_KEY, [DIALECT_STATSD] = DOGSTATSD_KEY, [DIALECT_GRAPHITE] = GRAPHITE,
+	[DIALECT_INFLUXDB] = INFLUXDB,       [DIALECT_LIBRATO] = LIBRATO,      [DIALECT_SIGNALFX] = SIGNALFX,
+};
+
+const struct sanitiser sanitise_tag_value[DIALECT_COUNT] = {
+	[DIALECT_DOGSTATSD] = DOGSTATSD_VALUE, [DIALECT_STATSD] = DOGSTATSD_VALUE, [DIALECT_GRAPHITE] = GRAPHITE,
+	[DIALECT_INFLUXDB] = INFLUXDB,         [DIALECT_LIBRATO] = LIBRATO,        [DIALECT_SIGNALFX] = SIGNALFX,
+};
+
+const struct sanitiser sanitise_set = DOGSTATSD_KEY;
+
+/* From `at` on, one byte or one character at a time. */
+static size_t sanitise_slowly(char *out, const struct sanitiser *sanitiser, struct span text, size_t at, size_t end)
+{
+	while (at < end) {
+		const uint8_t class = sanitiser->class[(unsigned char)text.at[at]];
+		if (class == STAYS) {
+			out[at] = text.at[at];
+			at++;
+			continue;
+		}
+		const size_t len = class == CHECKED ? utf8_length(text.at + at, text.len - at) : 0;
+		if (len == 0) {
+			out[at++] = '_';
+			continue;
+		}
+		if (at + len > end) /* the limit falls into the character */
+			return at;
+		memcpy(out + at, text.at + at, len);
+		at += len;
+	}
+	return at;
+}
+
+size_t sanitise(char *out, const struct sanitiser *sanitiser, struct span text, size_t limit)
+{
+	const size_t end = text.len < limit ? text.len : limit;
+	size_t at = 0;
+#ifdef __SSE2__
+	const __m128i space = _mm_set1_epi8(0x20);
+	const __m128i del = _mm_set1_epi8(0x7f);
+	for (; at < end; at += 16) {
+		const __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)(text.at + at));
+		/* Signed, so that control bytes and those from 128 on are both below the blank. */
+		__m128i bad = _mm_or_si128(_mm_cmplt_epi8(bytes, space), _mm_cmpeq_epi8(bytes, del));
+		for (int i = 0; i < SANITISE_RESERVED; i++)
+			bad = _mm_or_si128(bad, _mm_cmpeq_epi8(bytes, _mm_set1_epi8((char)sanitiser->reserved[i])));
+		unsigned mask = (unsigned)_mm_movemask_epi8(bad);
+		if (end - at < 16)
+			mask &= (1u << (end - at)) - 1;
+		if (mask)
+			return sanitise_slowly(out, sanitiser, text, at, end);
+		_mm_storeu_si128((__m128i *)(void *)(out + at), bytes);
+	}
+	return end;
+#else
+	return sanitise_slowly(out, sanitiser, text, at, end);
+#endif
+}
+
+static bool is_name_value_byte(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
+}
+
+size_t sanitise_name(char *out, struct span text)
+{
+	for (size_t i = 0; i < text.len; i++)
+		out[i] = is_name_value_byte(text.at[i]) || text.at[i] == '.' ? text.at[i] : '_';
+	return text.len;
+}
+
+size_t sanitise_name_value(char *out, struct span text)
+{
+	for (size_t i = 0; i < text.len; i++)
+		out[i] = is_name_value_byte(text.at[i]) ? text.at[i] : '_';
+	return text.len;
+}
+
+/* One character of a text, from *at on, to out; 0 where room is too small for what it becomes. */
+static size_t put_character(char *out, struct span text, size_t *at, size_t room)
+{
+	const unsigned char c = (unsigned char)text.at[*at];
+	size_t len = 1;
+	if (c == '\n') {
+		if (room < 2)
+			return 0;
+		memcpy(out, "\\n", 2);
+		*at += 1;
+		return 2;
+	}
+	if (c >= 0x80)
+		len = utf8_length(text.at + *at, text.len - *at);
+	if (len > room)
+		return 0;
+	if (len == 0 || c < 0x20 || c == 0x7f) {
+		*out = '_';
+		*at += 1;
+		return 1;
+	}
+	memcpy(out, text.at + *at, len);
+	*at += len;
+	return len;
+}
+
+size_t sanitise_text(char *out, struct span text, size_t limit)
+{
+	size_t len = 0;
+	for (size_t at = 0; at < text.len;) {
+		const size_t put = put_character(out + len, text, &at, limit - len);
+		if (put == 0)
+			break;
+		len += put;
+	}
+	return len;
+}
+
+size_t sanitise_message(char *out, struct span text, size_t limit)
+{
+	size_t len = 0;
+	for (size_t at = 0; at < text.len;) {
+		if (text.at[at] == '|') { /* it would begin another field */
+			if (len == limit)
+				break;
+			out[len++] = '_';
+			at++;
+			continue;
+		}
+		if (text.at[at] == 'm' && at + 1 < text.len && text.at[at + 1] == ':') {
+			if (limit - len < 3)
+				break;
+			memcpy(out + len, "m\\:", 3);
+			len += 3;
+			at += 2;
+			continue;
+		}
+		const size_t put = put_character(out + len, text, &at, limit - len);
+		if (put == 0)
+			break;
+		len += put;
+	}
+	return len;
+}

@@ -1,0 +1,32 @@
+/* What a dialect's lines are made of, for one output: everything about them that no event changes.
+ *
+ *     dogstatsd   name:value|type|@rate|#key:value,key:value|c:…
+ *     statsd      name:value|type|@rate
+ *     graphite    name;key=value;key=value:value|type|@rate
+ *     influxdb    name,key=value,key=value:value|type|@rate
+ *     librato     name#key=value,key=value:value|type|@rate
+ *     signalfx    name[key=value,key=value]:value|type|@rate
+ *
+ * Tags are written as `,key:value` each; the first separator is replaced where the dialect opens its tags otherwise. */
+#ifndef STATSIDECAR_EMIT_WIRE_H
+#define STATSIDECAR_EMIT_WIRE_H
+
+#include "map/mapping.h"
+
+struct wire {
+	const struct output_form *form;
+	struct span type[METRIC_KIND_COUNT]; /* `|c`; at == NULL: the dialect has no such metric */
+	bool is_timer[METRIC_KIND_COUNT];    /* goes out as ms where it must not be negative */
+	const struct span *tag_heads;        /* by tag id: `,key:` */
+	const struct span *tag_constants;    /* by tag id: `,key:value`, where it is constant */
+	struct span open;                    /* before the first tag, instead of its separator */
+	struct span close;                   /* behind the last tag */
+	bool has_tags;
+	bool has_tags_before_value;
+	bool has_signed_gauges; /* a sign is a change there: a negative gauge goes out as two lines */
+};
+
+/* One for each output of the mapping, in arena. */
+struct wire *wires_new(const struct mapping *mapping, struct arena *arena);
+
+#endif

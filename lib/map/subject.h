@@ -1,0 +1,54 @@
+/* A subject is one event as the rules see it: canonical identifier, standard payload, what its lifecycle says, and the payload
+ * as it came. Standard fields are worked out when they are first asked for, once an event. */
+#ifndef STATSIDECAR_MAP_SUBJECT_H
+#define STATSIDECAR_MAP_SUBJECT_H
+
+#include "base/timestamp.h"
+#include "map/mapping.h"
+
+/* A standard field of the present event. */
+struct standard {
+	uint32_t epoch; /* of the event that `value` belongs to */
+	bool is_present;
+	struct value value;
+	char text[TIMESTAMP_SECONDS_MAX]; /* what `between` gave */
+};
+
+/* Where a standard field came from, for explain. */
+enum standard_origin { ORIGIN_ABSENT, ORIGIN_PAYLOAD, ORIGIN_BETWEEN, ORIGIN_LIFECYCLE, ORIGIN_CLASSIFIED, ORIGIN_DEFAULT };
+
+struct subject {
+	const struct mapping *mapping;
+	struct lifecycle_event *event;
+	struct span identifier;        /* canonical */
+	const uint8_t *variants;       /* by standard field: the variant that applies, from 1; 0: none */
+	const struct span *captures;   /* of the rule that is acting */
+	struct standard *standards;    /* one for each standard field, owned */
+	uint32_t epoch;
+	struct value part;             /* what a reference to the identifier gave last */
+	struct value state_from, state_to, state_duration; /* len 0: the event moved nothing */
+};
+
+int subject_init(struct subject *subject, const struct mapping *mapping, struct lifecycle_event *event)
+	__attribute__((warn_unused_result));
+void subject_fini(struct subject *subject);
+
+/* The next event: forgets the standard fields of the last one. */
+void subject_begin(struct subject *subject, struct span identifier, const uint8_t *variants);
+
+/* The value, scalar or not, or NULL where it is absent. Valid until the next event. */
+struct value *subject_value(struct subject *subject, struct reference reference);
+
+/* The text of a scalar: false where it is absent, an object or an array. */
+bool subject_text(struct subject *subject, struct reference reference, struct span *text);
+
+/* NULL where the conditions hold, else one that does not (of `any`: the last). */
+const struct condition *subject_fails(struct subject *subject, const struct conditions *conditions);
+
+/* Segment number of a dotted identifier; false where it has fewer. */
+bool identifier_segment(struct span identifier, unsigned number, struct span *segment);
+
+/* Whether any of the places is there: not null, not an empty text. */
+bool subject_meets(struct subject *subject, const struct expectation *expectation);
+
+#endif

@@ -1,0 +1,215 @@
+#include "translate/plan.h"
+
+#include <stdlib.h>
+
+#include "emit/sanitise.h"
+
+enum {
+	MEMORY_LOW = 1024 * 1024, /* some thousand plans of an ordinary configuration */
+	SLOTS_LOW = 4096,
+	ALIGNMENT = 16,
+};
+
+/* The most that one plan can take: every rule matches, and every name is as long as it may be. */
+static size_t plan_size_max(const struct mapping *mapping)
+{
+	const size_t head = sizeof(struct plan_head) + NAME_MAX_LEN + SCAN_PAD + ALIGNMENT;
+	return sizeof(struct plan) + 2 * (IDENTIFIER_MAX + SCAN_PAD) + mapping->field_count + 8 * ALIGNMENT +
+	       mapping->rule_count * (sizeof(struct plan_rule) + PATTERN_STARS_MAX * sizeof(struct span) + 2 * ALIGNMENT) +
+	       mapping->metric_count * (sizeof(struct plan_metric) + mapping->output_count * head + 2 * ALIGNMENT);
+}
+
+static size_t memory_size(const struct mapping *mapping)
+{
+	const size_t largest = 2 * plan_size_max(mapping);
+	return largest > MEMORY_LOW ? largest : MEMORY_LOW;
+}
+
+static uint32_t slot_count(const struct mapping *mapping)
+{
+	uint32_t slots = SLOTS_LOW;
+	while (slots < 4 * mapping->rule_count && slots < UINT32_C(1) << 20)
+		slots *= 2;
+	return slots;
+}
+
+int plans_init(struct plans *plans, const struct mapping *mapping, struct renderer *renderer)
+{
+	*plans = (struct plans){.mapping = mapping, .renderer = renderer, .size = memory_size(mapping)};
+	plans->slot_mask = slot_count(mapping) - 1;
+	plans->slots = calloc((size_t)plans->slot_mask + 1, sizeof(*plans->slots));
+	plans->memory = calloc(1, plans->size);
+	plans->matches = calloc((size_t)mapping->rule_count + 1, sizeof(*plans->matches));
+	if (plans->slots && plans->memory && plans->matches)
+		return 0;
+	plans_fini(plans);
+	return -1;
+}
+
+void plans_fini(struct plans *plans)
+{
+	free(plans->slots);
+	free(plans->memory);
+	free(plans->matches);
+	*plans = (struct plans){0};
+}
+
+size_t plans_memory(const struct mapping *mapping)
+{
+	return memory_size(mapping) + slot_count(mapping) * sizeof(struct plan_slot) + mapping->rule_count * sizeof(struct match);
+}
+
+static void *take(struct plans *plans, size_t size)
+{
+	void *block = plans->memory + plans->used;
+	plans->used += (size + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
+	memset(block, 0, size);
+	return block;
+}
+
+static struct span take_text(struct plans *plans, struct span text)
+{
+	char *copy = take(plans, text.len + SCAN_PAD);
+	memcpy(copy, text.at, text.len);
+	return (struct span){copy, text.len};
+}
+
+static bool output_takes(const struct output_form *form, struct span name)
+{
+	bool takes = form->filter_count == 0;
+	for (uint16_t i = 0; i < form->filter_count; i++)
+		if (pattern_match(&form->filter[i], name, NULL))
+			takes = !form->filter_excludes[i];
+	return takes;
+}
+
+uint32_t plan_write_heads(const struct renderer *renderer, const struct metric *metric, struct span name,
+                          struct plan_head *heads)
+{
+	uint32_t filtered = 0;
+	for (uint16_t i = 0; i < renderer->mapping->output_count; i++) {
+		const struct wire *wire = &renderer->wires[i];
+		const struct span prefix = span_cut(wire->form->prefix, NAME_MAX_LEN);
+		size_t len = prefix.len ? sanitise_name(heads[i].at, prefix) : 0;
+		const struct span rest = span_cut(name, NAME_MAX_LEN - len);
+		memcpy(heads[i].at + len, rest.at, rest.len);
+		heads[i].len = len + rest.len;
+		if (!wire->type[metric->kind].at || !output_takes(wire->form, metric->kind == METRIC_EVENT ? SPAN("event") : name))
+			filtered |= UINT32_C(1) << i;
+	}
+	return filtered;
+}
+
+static void plan_metric(struct plans *plans, struct plan_metric *plan, const struct metric *metric)
+{
+	struct renderer *renderer = plans->renderer;
+	char name[NAME_MAX_LEN + SCAN_PAD];
+	size_t len = 0;
+	plan->metric = metric;
+	plan->name = PLAN_NAME_FIXED;
+	if (metric->kind != METRIC_EVENT && metric->name.has_fields)
+		plan->name = PLAN_NAME_BY_EVENT;
+	else if (metric->kind != METRIC_EVENT && !metric->name.is_constant)
+		plan->name = PLAN_NAME_UNCOUNTED;
+	if (plan->name != PLAN_NAME_BY_EVENT && metric->kind != METRIC_EVENT)
+		len = render_name(renderer, metric, name, NAME_AS_IT_IS);
+	plan->heads = take(plans, plans->mapping->output_count * sizeof(*plan->heads));
+	for (uint16_t i = 0; i < plans->mapping->output_count; i++) {
+		/* A name that may become another yet, or is another each time, gets room for any. */
+		const size_t prefix = span_cut(plans->mapping->outputs[i].prefix, NAME_MAX_LEN).len;
+		const size_t room = plan->name == PLAN_NAME_FIXED ? prefix + len : NAME_MAX_LEN;
+		plan->heads[i].at = take(plans, room + SCAN_PAD);
+	}
+	plan->filtered = plan_write_heads(renderer, metric, (struct span){name, len}, plan->heads);
+	plan->is_nameless = len == 0 && plan->name != PLAN_NAME_BY_EVENT && metric->kind != METRIC_EVENT;
+}
+
+static void plan_rule(struct plans *plans, struct plan *plan, struct plan_rule *step, struct match match)
+{
+	const struct rule *rule = &plans->mapping->rules[match.rule];
+	const struct pattern *pattern = &rule->patterns[match.pattern];
+	struct subject *subject = plans->renderer->subject;
+	step->rule = rule;
+	step->captures = take(plans, pattern->stars * sizeof(*step->captures));
+	pattern_match(pattern, plan->identity.event, step->captures);
+	step->metrics = take(plans, rule->metric_count * sizeof(*step->metrics));
+	subject->identifier = plan->identity.event;
+	subject->captures = step->captures;
+	for (uint32_t i = 0; i < rule->metric_count; i++)
+		plan_metric(plans, &step->metrics[i], &rule->metrics[i]);
+}
+
+static uint8_t variant_of(const struct field *field, struct span event)
+{
+	for (uint16_t i = 0; i < field->variant_count; i++) {
+		const struct field_variant *variant = &field->variants[i];
+		if (variant->event_count == 0)
+			return (uint8_t)(i + 1);
+		for (uint16_t k = 0; k < variant->event_count; k++)
+			if (pattern_match(&variant->events[k], event, NULL))
+				return (uint8_t)(i + 1);
+	}
+	return 0;
+}
+
+static struct plan *plan_new(struct plans *plans, struct span text)
+{
+	const struct mapping *mapping = plans->mapping;
+	struct plan *plan = take(plans, sizeof(*plan));
+	plan->text = take_text(plans, text);
+	plan->identity = catalogue_resolve(mapping, plan->text);
+	plan->identity.event = take_text(plans, plan->identity.event);
+	if (plan->identity.known != CATALOGUE_NONE)
+		plan->known = &mapping->catalogue->known[plan->identity.known];
+	plan->variants = take(plans, mapping->field_count);
+	for (uint16_t i = 0; i < mapping->field_count; i++)
+		plan->variants[i] = variant_of(&mapping->fields[i], plan->identity.event);
+	plan->rule_count =
+		match_event(mapping, plan->identity.event, plans->matches, mapping->rule_count, &plan->is_dropped);
+	plan->is_fallback = plan->rule_count && mapping->rules[plans->matches[0].rule].is_fallback;
+	plan->rules = take(plans, plan->rule_count * sizeof(*plan->rules));
+	for (uint32_t i = 0; i < plan->rule_count; i++)
+		plan_rule(plans, plan, &plan->rules[i], plans->matches[i]);
+	return plan;
+}
+
+/* Quick, and keyed like the others: who floods it with collisions costs himself a linear search over few slots. */
+static uint64_t hash_text(const struct hash_key *key, struct span text)
+{
+	uint64_t hash = key->k0 ^ text.len;
+	size_t at = 0;
+	for (; at + 8 <= text.len; at += 8) {
+		uint64_t word;
+		memcpy(&word, text.at + at, 8);
+		const unsigned __int128 product = (unsigned __int128)(hash ^ word) * UINT64_C(0x9E3779B97F4A7C15);
+		hash = (uint64_t)product ^ (uint64_t)(product >> 64) ^ key->k1;
+	}
+	uint64_t word = 0;
+	for (size_t i = at; i < text.len; i++)
+		word = word << 8 | (unsigned char)text.at[i];
+	const unsigned __int128 product = (unsigned __int128)(hash ^ word) * UINT64_C(0xD6E8FEB86659FD93);
+	hash = (uint64_t)product ^ (uint64_t)(product >> 64);
+	return hash | 1;
+}
+
+struct plan *plans_find(struct plans *plans, struct span text)
+{
+	const uint64_t hash = hash_text(&plans->mapping->hash_key, text);
+	uint32_t slot = (uint32_t)(hash >> 32) & plans->slot_mask;
+	for (; plans->slots[slot].plan; slot = (slot + 1) & plans->slot_mask)
+		if (plans->slots[slot].hash == hash && span_equal(plans->slots[slot].plan->text, text))
+			return plans->slots[slot].plan;
+	if (!identifier_is_valid(text))
+		return NULL;
+	/* At most half of the slots, and room for the largest plan: else everything is forgotten. */
+	if (plans->count > plans->slot_mask / 2 || plans->used + plan_size_max(plans->mapping) > plans->size) {
+		memset(plans->slots, 0, ((size_t)plans->slot_mask + 1) * sizeof(*plans->slots));
+		plans->used = 0;
+		plans->count = 0;
+		plans->resets++;
+		slot = (uint32_t)(hash >> 32) & plans->slot_mask;
+	}
+	plans->slots[slot] = (struct plan_slot){hash, plan_new(plans, text)};
+	plans->count++;
+	return plans->slots[slot].plan;
+}

@@ -1,0 +1,79 @@
+/* A plan is what an identifier leads to, worked out once: canonical name, the rules that match, what each star caught, names ready
+ * for each output. Plans are kept in bounded memory, found by the identifier as events write it, and forgotten all at
+ * once when the memory is full: working one out again is all that it costs. */
+#ifndef STATSIDECAR_TRANSLATE_PLAN_H
+#define STATSIDECAR_TRANSLATE_PLAN_H
+
+#include "emit/render.h"
+#include "map/catalogue.h"
+#include "map/match.h"
+
+enum plan_name {
+	PLAN_NAME_FIXED,     /* a literal name */
+	PLAN_NAME_UNCOUNTED, /* made of the identifier; not yet counted against limits.names */
+	PLAN_NAME_COUNTED,
+	PLAN_NAME_BY_EVENT,  /* has fields: rendered for each event */
+};
+
+struct plan_head {
+	char *at;
+	size_t len;
+};
+
+struct plan_metric {
+	const struct metric *metric;
+	uint32_t filtered; /* one bit an output: it is not sent there */
+	uint8_t name;      /* enum plan_name */
+	bool is_nameless;  /* nothing comes of the name's template: never emitted */
+	struct plan_head *heads; /* by output: prefixes and name */
+};
+
+struct plan_rule {
+	const struct rule *rule;
+	struct span *captures;
+	struct plan_metric *metrics;
+};
+
+struct plan {
+	struct span text; /* the identifier as written */
+	struct identity identity;
+	const struct known_event *known; /* NULL: not in the catalogue */
+	struct plan_rule *rules;
+	uint32_t rule_count;
+	bool is_dropped;
+	bool is_fallback;
+	uint8_t *variants; /* by standard field: the variant that applies, from 1 */
+};
+
+struct plan_slot {
+	uint64_t hash;
+	struct plan *plan;
+};
+
+struct plans {
+	const struct mapping *mapping;
+	struct renderer *renderer;
+	struct plan_slot *slots;
+	uint32_t slot_mask;
+	uint32_t count;
+	char *memory;
+	size_t size;
+	size_t used;
+	struct match *matches; /* room for every rule */
+	uint64_t resets;
+};
+
+int plans_init(struct plans *plans, const struct mapping *mapping, struct renderer *renderer) __attribute__((warn_unused_result));
+void plans_fini(struct plans *plans);
+/* Bytes that plans of this mapping take at most. */
+size_t plans_memory(const struct mapping *mapping);
+
+/* The plan of an identifier, or NULL where text is none. Valid until the next call. */
+struct plan *plans_find(struct plans *plans, struct span text);
+
+/* Writes prefixes and name for each output into heads, which have room for NAME_MAX_LEN + SCAN_PAD each, and says which outputs
+ * do not take it. */
+uint32_t plan_write_heads(const struct renderer *renderer, const struct metric *metric, struct span name,
+                          struct plan_head *heads);
+
+#endif

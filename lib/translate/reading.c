@@ -1,0 +1,70 @@
+#include "translate/reading.h"
+
+#include "emit/sanitise.h"
+
+static int fail(enum skip *skip, enum skip why)
+{
+	*skip = why;
+	return -1;
+}
+
+static int take_set(struct reading *reading, struct span value, struct subject *subject, char *text, enum skip *skip)
+{
+	const size_t len = sanitise(text, &sanitise_set, value, subject->mapping->limits.tag_length);
+	if (len == 0)
+		return fail(skip, SKIP_ABSENT);
+	reading->value = (struct span){text, len};
+	return 0;
+}
+
+/* The types that a relayed metric may have, as StatsD writes them. */
+static int take_type(struct reading *reading, struct subject *subject, enum skip *skip)
+{
+	static const struct span types[] = {{"|c", 2}, {"|ms", 3}, {"|g", 2}, {"|h", 2}, {"|d", 2}, {"|s", 2}};
+	struct span type;
+	if (!subject_text(subject, subject->mapping->relay_type, &type))
+		return fail(skip, SKIP_ABSENT);
+	for (size_t i = 0; i < ARRAY_LEN(types); i++) {
+		if (span_equal(span_skip(types[i], 1), type)) {
+			reading->type = types[i];
+			return 0;
+		}
+	}
+	return fail(skip, SKIP_ABSENT);
+}
+
+static int take_number(struct reading *reading, struct span value, char *text, enum skip *skip)
+{
+	const struct metric *metric = reading->metric;
+	struct decimal number;
+	if (decimal_parse(&number, value))
+		return fail(skip, SKIP_NOT_A_NUMBER);
+	if (number.negative && metric->kind == METRIC_TIMER)
+		return fail(skip, SKIP_NEGATIVE);
+	const size_t len = decimal_write(text, &number, metric->shift);
+	if (len == 0)
+		return fail(skip, SKIP_NOT_A_NUMBER);
+	reading->value = (struct span){text, len};
+	reading->is_negative = number.negative;
+	return 0;
+}
+
+int reading_take(struct reading *reading, const struct metric *metric, struct subject *subject, char *text, enum skip *skip)
+{
+	struct span value;
+	*reading = (struct reading){.metric = metric, .rate = metric->sample_text};
+	if (metric->kind == METRIC_EVENT || metric->kind == METRIC_SERVICE_CHECK)
+		return 0;
+	if (metric->value.is_constant) {
+		reading->value = metric->value.constant;
+		reading->is_negative = reading->value.at[0] == '-';
+		return 0;
+	}
+	if (!subject_text(subject, metric->value.field, &value))
+		return fail(skip, SKIP_ABSENT);
+	if (metric->kind == METRIC_RELAY && take_type(reading, subject, skip))
+		return -1;
+	if (metric->kind == METRIC_SET || span_is(reading->type, "|s"))
+		return take_set(reading, value, subject, text, skip);
+	return take_number(reading, value, text, skip);
+}
