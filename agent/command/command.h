@@ -24,6 +24,7 @@ int command_option_fault(const struct command *command, int result, char *const 
 
 void command_print_help(const struct command *command);
 
+extern const struct command command_check;
 extern const struct command command_run;
 extern const struct command command_help;
 

@@ -34,7 +34,8 @@ int configuration_load(struct configuration *configuration, const struct setting
 	int result = -1;
 
 	*configuration = (struct configuration){.settings = settings_load(request, &problems)};
-	if (configuration->settings != NULL && problems.count == 0) {
+	/* Settings with faults in them are good for finding those that only the compiler sees. */
+	if (configuration->settings != NULL) {
 		configuration_make_key(&key);
 		configuration->mapping = mapping_compile(&configuration->settings->model, &key, &problems);
 	}

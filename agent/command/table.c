@@ -9,6 +9,7 @@
 /* In the order in which help shows them. */
 const struct command *const commands[] = {
 	&command_run,
+	&command_check,
 	&command_help,
 	NULL,
 };

@@ -55,6 +55,10 @@ struct input_settings {
 
 enum when_full { WHEN_FULL_DROP, WHEN_FULL_BLOCK };
 
+/* Whose metrics a DogStatsD output says they are. DEFAULT is resolved when the settings are loaded. */
+enum origin { ORIGIN_DEFAULT, ORIGIN_OFF, ORIGIN_POD, ORIGIN_SELF, ORIGIN_CONTAINER };
+enum cardinality { CARDINALITY_DEFAULT, CARDINALITY_NONE, CARDINALITY_LOW, CARDINALITY_ORCHESTRATOR, CARDINALITY_HIGH };
+
 struct output_settings {
 	struct endpoint endpoint;
 	const char *label;
@@ -63,6 +67,11 @@ struct output_settings {
 	uint32_t max_datagram;
 	int64_t resolve_interval_ns;
 	int64_t reopen_interval_ns; /* 0: off */
+	/* What model.tags and model.suffix were made of. */
+	enum origin origin;
+	const char *origin_container;
+	bool origin_is_unknown; /* the environment does not tell it (DD_ENTITY_ID is not set …): worth a warning */
+	enum cardinality cardinality;
 };
 
 enum log_level { LOG_LEVEL_DEBUG, LOG_LEVEL_INFO, LOG_LEVEL_WARN, LOG_LEVEL_ERROR };
@@ -110,10 +119,13 @@ struct settings_request {
 	const char *dialect; /* --dialect: of every output */
 };
 
-/* NULL where a fault was found; the faults are in problems, those of mapping_compile() not among them. file names in
- * problems stay valid until settings_names_free() (they are kept in a table of the process). */
+/* Every fault is added to problems, those of mapping_compile() not among them. Where there is one the settings hold only
+ * what could be read, for mapping_compile() to find further faults in, and must not be used otherwise: look at
+ * problems->count. NULL where nothing could be read at all. File names in problems stay valid until settings_names_free()
+ * (they are kept in a table of the process), which ends them for good: only before the program ends. */
 struct settings *settings_load(const struct settings_request *request, struct problems *problems);
 void settings_free(struct settings *settings);
+void settings_names_free(void);
 
 /* `check --print`: the effective configuration as YAML, defaults and includes resolved. */
 void settings_print(const struct settings *settings, FILE *out);

@@ -1,0 +1,76 @@
+/* check: every fault of a configuration; --print: what it comes to. */
+#include <getopt.h>
+#include <stdio.h>
+#include <sysexits.h>
+
+#include "command/command.h"
+#include "command/configuration.h"
+
+static void check_say_ok(const struct configuration *configuration)
+{
+	const struct model *model = &configuration->settings->model;
+	const struct mapping *mapping = configuration->mapping;
+
+	printf("%s: ok (%u %s, %u %s, %zu %s, %zu %s)\n", configuration->settings->origin, mapping->rule_count,
+	       mapping->rule_count == 1 ? "rule" : "rules", mapping->metric_count,
+	       mapping->metric_count == 1 ? "metric" : "metrics", model->catalogue_count,
+	       model->catalogue_count == 1 ? "known event" : "known events", model->test_count,
+	       model->test_count == 1 ? "test" : "tests");
+}
+
+static void check_print(const struct configuration *configuration)
+{
+	settings_print(configuration->settings, stdout);
+	printf("\n# memory: %zu KiB at most for rules, tables and guards\n",
+	       (mapping_memory(configuration->mapping) + 1023) / 1024);
+}
+
+static int check_run(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{"config", required_argument, NULL, 'c'},
+		{"print", no_argument, NULL, 'p'},
+		{"help", no_argument, NULL, 'h'},
+		{NULL, 0, NULL, 0},
+	};
+	struct settings_request request = {.config = NULL};
+	struct configuration configuration;
+	bool is_printed = false;
+	int result;
+
+	opterr = 0;
+	while ((result = getopt_long(argc, argv, ":c:h", options, NULL)) != -1) {
+		if (result == 'h') {
+			command_print_help(&command_check);
+			return EX_OK;
+		}
+		if (result == '?' || result == ':')
+			return command_option_fault(&command_check, result, argv);
+		if (result == 'c')
+			request.config = optarg;
+		else
+			is_printed = true;
+	}
+	if (optind < argc)
+		return command_misused(&command_check, "unexpected argument `%s`: a file is named with -c", argv[optind]);
+	if (configuration_load(&configuration, &request) < 0)
+		return EX_CONFIG;
+	if (is_printed)
+		check_print(&configuration);
+	else
+		check_say_ok(&configuration);
+	configuration_free(&configuration);
+	return fflush(stdout) == 0 ? EX_OK : EX_IOERR;
+}
+
+const struct command command_check = {
+	"check",
+	"[-c FILE] [--print]",
+	"reports every fault of a configuration",
+	"  -c FILE   a path, or a built-in pack's name (default: $STATSIDECAR_CONFIG, else\n"
+	"            /etc/statsidecar/statsidecar.yaml, else the pack tasker)\n"
+	"  --print   prints the effective configuration, defaults and includes resolved, and the memory it takes\n"
+	"\n"
+	"Faults go to standard error as FILE:LINE:COLUMN: error: TEXT; the exit status is 78 then, else 0.\n",
+	check_run,
+};

@@ -1,0 +1,257 @@
+#include "settings/include.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <glob.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "settings/expand.h"
+#include "settings/fault.h"
+#include "settings/names.h"
+#include "settings/ports.h"
+
+enum {
+	/* More than any configuration; keeps a wrong path (/dev/zero) from filling the memory. */
+	FILE_SIZE_MAX = 8 << 20,
+	FILES_MAX = 256,
+};
+
+/* What a file is, whatever path led to it. */
+struct identity {
+	const struct pack *pack;
+	dev_t device;
+	ino_t inode;
+};
+
+struct loader {
+	struct reader *reader;
+	struct settings *settings;
+	struct source **tail;
+	struct identity seen[FILES_MAX]; /* in the order of reading */
+	bool is_open[FILES_MAX];         /* its includes are being read: to meet it again is a circle */
+	size_t seen_count;
+	size_t depth;
+};
+
+/* Where to read, and for whom. */
+struct request {
+	const char *path; /* or a pack's name */
+	const struct pack *pack;
+	struct mark mark; /* of the entry of include: */
+};
+
+static bool is_same(const struct identity *a, const struct identity *b)
+{
+	return a->pack || b->pack ? a->pack == b->pack : a->device == b->device && a->inode == b->inode;
+}
+
+/* Reads the whole of a descriptor; -1 with errno, EFBIG beyond FILE_SIZE_MAX. */
+static int read_all(int descriptor, struct arena *arena, struct span *text)
+{
+	size_t size = 16384, len = 0;
+	char *bytes = malloc(size);
+	while (bytes) {
+		ssize_t got = read(descriptor, bytes + len, size - len);
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got <= 0) {
+			if (got == 0)
+				*text = arena_copy(arena, (struct span){bytes, len});
+			free(bytes);
+			return (int)got;
+		}
+		len += (size_t)got;
+		if (len > FILE_SIZE_MAX) {
+			free(bytes);
+			errno = EFBIG;
+			return -1;
+		}
+		if (len == size) {
+			char *grown = realloc(bytes, size *= 2);
+			if (!grown)
+				free(bytes);
+			bytes = grown;
+		}
+	}
+	errno = ENOMEM;
+	return -1;
+}
+
+static int request_open(const struct loader *loader, const struct request *request, struct identity *identity,
+                        struct span *text)
+{
+	struct stat status;
+	*identity = (struct identity){.pack = request->pack};
+	if (request->pack) {
+		*text = (struct span){request->pack->text, request->pack->len};
+		return 0;
+	}
+	int descriptor = open(request->path, O_RDONLY | O_CLOEXEC);
+	if (descriptor < 0)
+		return -1;
+	int result = fstat(descriptor, &status);
+	if (result == 0)
+		result = read_all(descriptor, loader->reader->arena, text);
+	int error = errno;
+	close(descriptor);
+	errno = error;
+	identity->device = status.st_dev;
+	identity->inode = status.st_ino;
+	return result;
+}
+
+static void loader_note_file(struct loader *loader, const char *path)
+{
+	struct settings *settings = loader->settings;
+	settings->files[settings->file_count++] = path;
+}
+
+/* Keys that only the own file may hold. */
+static void refuse_key(struct loader *loader, const struct node *key)
+{
+	fault(loader->reader->problems, key->mark,
+	      "an included file must not hold `%.*s`: put it into the file that includes this one", FAULT_ARG(key->raw));
+}
+
+static void source_read(struct loader *loader, struct source *source, const struct node *root, bool is_own)
+{
+	struct part parts[] = {{&source_table, source}, {&settings_table, loader->settings}};
+	if (root->kind != NODE_MAP) {
+		if (!root->is_faulty)
+			fault(loader->reader->problems, root->mark, "a configuration is a map: begin with `rules:` or another key");
+		return;
+	}
+	source->is_cut = root->is_cut;
+	for (size_t i = 0; i < root->count; i++) {
+		const struct node_entry *entry = &root->entries[i];
+		const struct setting *common = table_find(&source_table, entry->key->raw);
+		const struct setting *own = table_find(&settings_table, entry->key->raw);
+		if (common)
+			setting_read(loader->reader, common, entry->value, source);
+		else if (own && is_own)
+			setting_read(loader->reader, own, entry->value, loader->settings);
+		else if (own)
+			refuse_key(loader, entry->key);
+		else if (!entry->key->is_faulty)
+			table_unknown_key(loader->reader, parts, is_own ? 2 : 1, entry->key);
+	}
+}
+
+static void load_include(struct loader *loader, const struct source *source, const struct text *entry);
+
+/* Reads one file and its includes. NULL where it could not be read, or was read already. */
+static struct source *load(struct loader *loader, const struct request *request)
+{
+	struct reader *reader = loader->reader;
+	struct identity identity;
+	struct span text;
+	if (request_open(loader, request, &identity, &text) < 0) {
+		fault(reader->problems, request->mark, "cannot read `%s`: %s", request->path, strerror(errno));
+		return NULL;
+	}
+	for (size_t i = 0; i < loader->seen_count; i++) {
+		if (!is_same(&loader->seen[i], &identity))
+			continue;
+		if (loader->is_open[i])
+			fault(reader->problems, request->mark, "`%s` includes itself, by way of this line", request->path);
+		return NULL;
+	}
+	if (loader->seen_count == FILES_MAX) {
+		fault(reader->problems, request->mark, "more than %d files", FILES_MAX);
+		return NULL;
+	}
+	size_t index = loader->seen_count++;
+	loader->seen[index] = identity;
+	struct source *source = arena_alloc(reader->arena, sizeof(*source));
+	source->path = name_keep(request->path);
+	if (!request->pack) {
+		const char *slash = strrchr(source->path, '/');
+		source->directory = slash ? arena_printf(reader->arena, "%.*s/", (int)(slash - source->path), source->path).at : "";
+		loader_note_file(loader, source->path);
+	}
+	*loader->tail = source;
+	loader->tail = &source->next;
+	struct node *root = yaml_tree_read(text, source->path, reader->arena, reader->problems);
+	if (root) {
+		expand_tree(root, reader->arena, reader->problems);
+		source_read(loader, source, root, index == 0);
+	}
+	loader->is_open[index] = true;
+	for (size_t i = 0; i < source->include.count; i++)
+		load_include(loader, source, &source->include.items[i]);
+	loader->is_open[index] = false;
+	return source;
+}
+
+static const char *nearest_pack(struct span name)
+{
+	const char *names[64];
+	size_t count = 0;
+	const struct pack *pack;
+	while (count < ARRAY_LEN(names) - 1 && (pack = pack_at(count)))
+		names[count++] = pack->name;
+	names[count] = NULL;
+	return problem_nearest(name, names);
+}
+
+static int compare_paths(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* A pattern that fits nothing is no fault: the folder may be filled later. */
+static void load_glob(struct loader *loader, struct request request)
+{
+	glob_t found;
+	if (glob(request.path, GLOB_NOSORT, NULL, &found) == 0) {
+		qsort(found.gl_pathv, found.gl_pathc, sizeof(*found.gl_pathv), compare_paths);
+		for (size_t i = 0; i < found.gl_pathc; i++) {
+			request.path = arena_copy(loader->reader->arena, span_of(found.gl_pathv[i])).at;
+			load(loader, &request);
+		}
+	}
+	globfree(&found);
+}
+
+static void load_include(struct loader *loader, const struct source *source, const struct text *entry)
+{
+	struct problems *problems = loader->reader->problems;
+	const char *name = entry->span.at;
+	struct request request = {name, pack_find(name), entry->mark};
+	if (request.pack) {
+		load(loader, &request);
+		return;
+	}
+	bool is_name = !strpbrk(name, "/.*?[");
+	const char *nearest = is_name ? nearest_pack(entry->span) : NULL;
+	if (!source->directory && name[0] != '/') {
+		fault(problems, entry->mark, "there is no pack `%s`%s%s%s", name, nearest ? "; did you mean `" : "",
+		      nearest ? nearest : "", nearest ? "`?" : "");
+		return;
+	}
+	if (name[0] != '/')
+		request.path = arena_printf(loader->reader->arena, "%s%s", source->directory, name).at;
+	if (strpbrk(name, "*?[")) {
+		load_glob(loader, request);
+	} else if (is_name && access(request.path, F_OK) < 0) {
+		fault(problems, entry->mark, "there is neither a pack `%s` nor a file `%s`%s%s%s", name, request.path,
+		      nearest ? "; did you mean `" : "", nearest ? nearest : "", nearest ? "`?" : "");
+	} else {
+		load(loader, &request);
+	}
+}
+
+struct source *include_load(struct reader *reader, struct settings *settings, const char *config)
+{
+	struct source *first = NULL;
+	struct loader *loader = arena_alloc(reader->arena, sizeof(*loader));
+	*loader = (struct loader){.reader = reader, .settings = settings, .tail = &first};
+	settings->files = arena_array(reader->arena, FILES_MAX, sizeof(*settings->files));
+	struct request request = {config, pack_find(config), {name_keep(config), 0, 0}};
+	settings->origin =
+		request.pack ? arena_printf(reader->arena, "built-in %s", config).at : name_keep(config);
+	load(loader, &request);
+	return first;
+}
