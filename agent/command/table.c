@@ -38,8 +38,8 @@ int command_misused(const struct command *command, const char *format, ...)
 int command_option_fault(const struct command *command, int result, char *const *argv)
 {
 	char letter[3] = {'-', (char)optopt, '\0'};
-	/* A long option leaves optopt 0 where it is unknown, and optind behind it. */
-	const char *option = optopt > 0 && optopt < 256 ? letter : argv[optind - 1];
+	/* Of a group of short options (`-xy`) only getopt() knows which one it means. */
+	const char *option = strncmp(argv[optind - 1], "--", 2) != 0 && optopt != 0 ? letter : argv[optind - 1];
 
 	if (result == ':')
 		return command_misused(command, "the option %s needs a value", option);

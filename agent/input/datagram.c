@@ -18,8 +18,8 @@
 #include "log.h"
 
 enum {
-	DATAGRAM_MAX = 65535,
-	STRIDE = DATAGRAM_MAX + 1 + 2 * SCAN_PAD,
+	RECEIVE_MAX = 65535,
+	STRIDE = RECEIVE_MAX + 1 + 2 * SCAN_PAD,
 	BATCH = 32,
 	BATCHES_PER_TURN = 4,
 	/* What one datagram takes of the receive buffer at least: the kernel's struct sk_buff with its data's trailer. */
@@ -61,7 +61,7 @@ static int batch_use(void)
 		return -1;
 	}
 	for (size_t i = 0; i < BATCH; i++) {
-		batch.vectors[i] = (struct iovec){batch.memory + i * STRIDE + SCAN_PAD, DATAGRAM_MAX};
+		batch.vectors[i] = (struct iovec){batch.memory + i * STRIDE + SCAN_PAD, RECEIVE_MAX};
 		batch.headers[i].msg_hdr = (struct msghdr){.msg_iov = &batch.vectors[i], .msg_iovlen = 1};
 	}
 	return 0;

@@ -6,8 +6,7 @@
 #include <unistd.h>
 
 enum {
-	READ_SIZE = 64 * 1024, /* larger reads gain nothing, smaller ones cost more calls */
-	READS_PER_TURN = 8,    /* half a pipe of 1 MiB, then the other inputs have their turn */
+	READS_PER_TURN = 8, /* half a pipe of 1 MiB, then the other inputs have their turn */
 };
 
 int reader_init(struct reader *reader, int fd, bool may_block, uint32_t line_max)
