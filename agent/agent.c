@@ -154,6 +154,16 @@ static void agent_on_resume(evutil_socket_t fd, short what, void *context)
 		input_resume(agent->inputs[(first + i) % agent->input_count]);
 }
 
+static void agent_on_oversize(struct input_owner *owner, const struct input *input, struct span start)
+{
+	struct agent *agent = AGENT_OF(owner, input_owner);
+	const struct translate_observer *observer = &agent->rules->observer;
+
+	agent->accounts.inputs[input->index].received++;
+	agent->accounts.outcomes[OUTCOME_OVERSIZE]++;
+	observer->rejected(observer->context, OUTCOME_OVERSIZE, input->index, start, "the datagram is longer than 64 KiB", 0);
+}
+
 static void agent_on_input_ended(struct input_owner *owner, struct input *input)
 {
 	struct agent *agent = AGENT_OF(owner, input_owner);
@@ -287,7 +297,7 @@ struct agent *agent_new(struct settings *settings, struct mapping *mapping)
 	agent->rules = rules;
 	event_set_log_callback(agent_log_libevent);
 	agent->base = loop_new();
-	if (agent->base == NULL || counters_init(&agent->accounts, mapping) < 0)
+	if (agent->base == NULL || accounts_init(&agent->accounts, mapping) < 0)
 		goto fail;
 	agent->resolver = resolver_new(agent->base);
 	agent->handler = (struct signals_handler){agent, agent_stop, agent_reload, agent_report};
@@ -300,6 +310,7 @@ struct agent *agent_new(struct settings *settings, struct mapping *mapping)
 	                                          .line_max = mapping->limits.line,
 	                                          .begin = agent_begin,
 	                                          .flush = agent_flush_for_input,
+	                                          .oversize = agent_on_oversize,
 	                                          .ended = agent_on_input_ended};
 	agent->output_owner = (struct output_owner){.base = agent->base,
 	                                            .resolver = agent->resolver,
@@ -328,7 +339,7 @@ void agent_free(struct agent *agent)
 		event_free(agent->resume);
 	signals_free(agent->signals);
 	resolver_free(agent->resolver);
-	counters_fini(&agent->accounts);
+	accounts_fini(&agent->accounts);
 	if (agent->base != NULL)
 		event_base_free(agent->base);
 	free(agent);

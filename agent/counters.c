@@ -2,32 +2,8 @@
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "log.h"
-
-int counters_init(struct accounts *accounts, const struct mapping *mapping)
-{
-	*accounts = (struct accounts){.unknown = 0};
-	accounts->rule_matches = calloc(mapping->rule_count + 1, sizeof *accounts->rule_matches);
-	accounts->payload_missing = calloc(mapping->expectation_count + 1, sizeof *accounts->payload_missing);
-	accounts->legacy = calloc(mapping->legacy_count + 1, sizeof *accounts->legacy);
-	accounts->values_limited = calloc((size_t)mapping->tag_key_count + 1, sizeof *accounts->values_limited);
-	if (accounts->rule_matches != NULL && accounts->payload_missing != NULL && accounts->legacy != NULL &&
-	    accounts->values_limited != NULL)
-		return 0;
-	counters_fini(accounts);
-	return -1;
-}
-
-void counters_fini(struct accounts *accounts)
-{
-	free(accounts->rule_matches);
-	free(accounts->payload_missing);
-	free(accounts->legacy);
-	free(accounts->values_limited);
-	*accounts = (struct accounts){.unknown = 0};
-}
 
 struct visitor {
 	void (*visit)(void *context, const struct counter *counter);

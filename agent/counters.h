@@ -16,10 +16,6 @@ struct counter {
 	bool is_gauge;
 };
 
-/* Room for what the mapping numbers; -1 without memory. */
-int counters_init(struct accounts *accounts, const struct mapping *mapping) __attribute__((warn_unused_result));
-void counters_fini(struct accounts *accounts);
-
 /* Calls visit once for each counter, those of one name in a row. */
 void counters_visit(const struct accounts *accounts, const struct mapping *mapping,
                     void (*visit)(void *context, const struct counter *counter), void *context);

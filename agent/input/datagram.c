@@ -1,8 +1,8 @@
 /* Datagrams from a UDP port or a Unix socket, received in batches. All datagram inputs share one set of buffers: there is one
  * thread, and nothing stays in them between two calls.
  *
- *     | pad | 65535 bytes, received and translated in place | pad | | pad | …      stride: no power of two, so that the
- *     ^ 64 bytes that a scanner may touch                     ^ 64                 first bytes of all fall into different sets */
+ *     | pad | 64 KiB, received and translated in place | pad | | pad | …      stride: no power of two, so that the first
+ *     ^ 64 bytes that a scanner may touch                ^ 64                 bytes of all fall into different cache sets */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <inttypes.h>
@@ -18,8 +18,7 @@
 #include "log.h"
 
 enum {
-	RECEIVE_MAX = 65535,
-	STRIDE = RECEIVE_MAX + 1 + 2 * SCAN_PAD,
+	STRIDE = DATAGRAM_MAX + 2 * SCAN_PAD,
 	BATCH = 32,
 	BATCHES_PER_TURN = 4,
 	/* What one datagram takes of the receive buffer at least: the kernel's struct sk_buff with its data's trailer. */
@@ -61,7 +60,7 @@ static int batch_use(void)
 		return -1;
 	}
 	for (size_t i = 0; i < BATCH; i++) {
-		batch.vectors[i] = (struct iovec){batch.memory + i * STRIDE + SCAN_PAD, RECEIVE_MAX};
+		batch.vectors[i] = (struct iovec){batch.memory + i * STRIDE + SCAN_PAD, DATAGRAM_MAX};
 		batch.headers[i].msg_hdr = (struct msghdr){.msg_iov = &batch.vectors[i], .msg_iovlen = 1};
 	}
 	return 0;
@@ -143,7 +142,11 @@ static void datagram_translate(struct datagram_input *datagram, unsigned count)
 			            input->settings->label);
 			continue;
 		}
-		translate_datagram(input->owner->translator, input->index, batch.vectors[i].iov_base, batch.headers[i].msg_len);
+		if (batch.headers[i].msg_hdr.msg_flags & MSG_TRUNC)
+			input->owner->oversize(input->owner, input, (struct span){batch.vectors[i].iov_base, DATAGRAM_MAX});
+		else
+			translate_datagram(input->owner->translator, input->index, batch.vectors[i].iov_base,
+			                   batch.headers[i].msg_len);
 	}
 	if (datagram->is_udp)
 		datagram_read_drops(datagram, &batch.headers[count - 1].msg_hdr);

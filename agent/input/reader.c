@@ -22,13 +22,9 @@ void reader_fini(struct reader *reader)
 
 void reader_reset(struct reader *reader, int fd)
 {
-	struct line_stream stream = reader->stream;
+	struct line_stream empty = {.data = reader->stream.data, .size = reader->stream.size};
 
-	stream.start = 0;
-	stream.end = 0;
-	stream.is_skipping = false;
-	stream.is_in_batch = false;
-	*reader = (struct reader){.fd = fd, .end = STREAM_END_OF_FILE, .stream = stream};
+	*reader = (struct reader){.fd = fd, .end = STREAM_END_OF_FILE, .stream = empty};
 }
 
 void reader_drain(struct reader *reader, enum stream_end end)
