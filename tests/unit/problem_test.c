@@ -72,6 +72,7 @@ static const struct {
 	{"the first of equally near ones", "ode", "mode"},
 	{"too far in a short word", "tgxs", NULL},
 	{"too far in a long word", "dialect", NULL},
+	{"three slips in six letters", "anqots", NULL},
 	{"one letter", "x", NULL},
 	{"no letter", "", NULL},
 	{"longer than any key", "inputsinputsinputsinputsinputsinputsinputsinputsinputsinputsinputs", NULL},
