@@ -5,6 +5,8 @@
 
 #include "command/command.h"
 #include "command/configuration.h"
+#include "emit/packer.h"
+#include "translate/translate.h"
 
 static void check_say_ok(const struct configuration *configuration)
 {
@@ -18,11 +20,46 @@ static void check_say_ok(const struct configuration *configuration)
 	       model->test_count == 1 ? "test" : "tests");
 }
 
+/* Unfinished lines that the inputs may hold at a time. */
+static uint64_t check_lines(const struct settings *settings)
+{
+	uint64_t lines = 0;
+
+	for (size_t i = 0; i < settings->input_count; i++) {
+		const struct input_settings *input = &settings->inputs[i];
+
+		switch (input->endpoint.transport) {
+		case TRANSPORT_FIFO:
+		case TRANSPORT_STDIN:
+			lines++;
+			break;
+		case TRANSPORT_TCP:
+		case TRANSPORT_UNIXSTREAM:
+			lines += input->max_connections;
+			break;
+		case TRANSPORT_UDP:
+		case TRANSPORT_UNIX:
+		case TRANSPORT_STDOUT:
+			break;
+		}
+	}
+	return lines;
+}
+
+static void check_print_memory(const char *what, uint64_t bytes)
+{
+	printf("#   %-44s %8llu KiB\n", what, (unsigned long long)((bytes + 1023) / 1024));
+}
+
 static void check_print(const struct configuration *configuration)
 {
-	settings_print(configuration->settings, stdout);
-	printf("\n# memory: %zu KiB at most for rules, tables and guards\n",
-	       (mapping_memory(configuration->mapping) + 1023) / 1024);
+	const struct settings *settings = configuration->settings;
+
+	settings_print(settings, stdout);
+	fputs("\n# memory, at most:\n", stdout);
+	check_print_memory("rules, tables, cardinality guards", translator_memory(configuration->mapping));
+	check_print_memory("unfinished lines of pipes and connections", check_lines(settings) * settings->model.limits.line);
+	check_print_memory("datagrams of the outputs", settings->output_count * (uint64_t)(PACKER_SIZE + RENDER_MAX));
 }
 
 static int check_run(int argc, char **argv)

@@ -135,7 +135,7 @@ static void source_read(struct loader *loader, struct source *source, const stru
 		else if (own)
 			refuse_key(loader, entry->key);
 		else if (!entry->key->is_faulty)
-			table_unknown_key(loader->reader, parts, is_own ? 2 : 1, entry->key);
+			(void)table_unknown_key(loader->reader, parts, is_own ? 2 : 1, entry->key);
 	}
 }
 

@@ -130,7 +130,10 @@ static bool metric_kind_read(struct reader *reader, const struct node *node, str
 		}
 	}
 	if (!found) {
-		if (!node->is_cut)
+		bool is_misspelt = false; /* said by table_read() */
+		for (size_t i = 0; i < node->count; i++)
+			is_misspelt |= !table_find(&metric_table, node->entries[i].key->raw);
+		if (!node->is_cut && !is_misspelt)
 			fault(reader->problems, node->mark,
 			      "a metric needs its kind and name: counter, timer, gauge, histogram, distribution, set, relay, event or "
 			      "service_check");

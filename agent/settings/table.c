@@ -167,7 +167,7 @@ const struct setting *table_find(const struct table *table, struct span key)
 	return NULL;
 }
 
-void table_unknown_key(struct reader *reader, const struct part *parts, size_t part_count, const struct node *key)
+const struct setting *table_unknown_key(struct reader *reader, const struct part *parts, size_t part_count, const struct node *key)
 {
 	const char *keys[128];
 	char known[512] = "";
@@ -188,6 +188,12 @@ void table_unknown_key(struct reader *reader, const struct part *parts, size_t p
 	else
 		fault(reader->problems, key->mark, "unknown key `%.*s` in %s, which takes: %s", FAULT_ARG(key->raw),
 		      parts[0].table->what, known);
+	for (size_t p = 0; p < part_count && nearest; p++) {
+		const struct setting *meant = table_find(parts[p].table, span_of(nearest));
+		if (meant)
+			return meant;
+	}
+	return NULL;
 }
 
 static void table_check_required(struct reader *reader, const struct table *table, const struct node *node, uint64_t given)
@@ -204,12 +210,12 @@ uint64_t table_read(struct reader *reader, const struct table *table, const stru
 	for (size_t i = 0; i < node->count; i++) {
 		const struct node_entry *entry = &node->entries[i];
 		const struct setting *setting = table_find(table, entry->key->raw);
-		if (setting) {
-			given |= UINT64_C(1) << (setting - table->settings);
+		if (setting)
 			setting_read(reader, setting, entry->value, target);
-		} else if (!entry->key->is_faulty) {
-			table_unknown_key(reader, &(struct part){table, target}, 1, entry->key);
-		}
+		else if (!entry->key->is_faulty) /* what is misspelt is not missing as well */
+			setting = table_unknown_key(reader, &(struct part){table, target}, 1, entry->key);
+		if (setting)
+			given |= UINT64_C(1) << (setting - table->settings);
 	}
 	table_check_required(reader, table, node, given);
 	return given;

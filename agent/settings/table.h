@@ -72,14 +72,14 @@ struct part {
 void table_defaults(struct reader *reader, const struct table *table, void *target);
 
 /* Reads a map into target; what is wrong is reported and left at its default. Bit i of the answer: settings[i] was given
- * (whether or not it could be read). */
+ * (whether or not it could be read, or was misspelt). */
 uint64_t table_read(struct reader *reader, const struct table *table, const struct node *node, void *target);
 
 /* Reads one value by its row. */
 void setting_read(struct reader *reader, const struct setting *setting, const struct node *node, void *target);
 
-/* `unknown key …` with the nearest key of the tables. */
-void table_unknown_key(struct reader *reader, const struct part *parts, size_t part_count, const struct node *key);
+/* Says `unknown key …`; the row that was meant, or NULL. */
+const struct setting *table_unknown_key(struct reader *reader, const struct part *parts, size_t part_count, const struct node *key);
 
 /* The row of a key, or NULL. */
 const struct setting *table_find(const struct table *table, struct span key);
