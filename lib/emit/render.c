@@ -25,7 +25,8 @@ static inline bool seen_has(const struct seen *seen, uint16_t key)
 
 static inline char *put(char *out, struct span text)
 {
-	memcpy(out, text.at, text.len);
+	if (text.len)
+		memcpy(out, text.at, text.len);
 	return out + text.len;
 }
 

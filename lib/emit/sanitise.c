@@ -60,31 +60,61 @@ static size_t sanitise_slowly(char *out, const struct sanitiser *sanitiser, stru
 	return at;
 }
 
+#ifdef __SSE2__
+
+/* The last len < 16 bytes of a text as a vector, without touching what stands behind them. */
+static inline __m128i load_end(const char *at, size_t len)
+{
+	uint64_t low = 0;
+	uint64_t high = 0;
+	if (len >= 8) {
+		memcpy(&low, at, 8);
+		memcpy(&high, at + len - 8, 8);
+		high = len == 8 ? 0 : high >> (8 * (16 - len));
+	} else if (len >= 4) {
+		uint32_t first;
+		uint32_t last;
+		memcpy(&first, at, 4);
+		memcpy(&last, at + len - 4, 4);
+		low = first | (uint64_t)last << (8 * (len - 4));
+	} else {
+		for (size_t i = 0; i < len; i++)
+			low |= (uint64_t)(unsigned char)at[i] << (8 * i);
+	}
+	return _mm_set_epi64x((long long)high, (long long)low);
+}
+
 size_t sanitise(char *out, const struct sanitiser *sanitiser, struct span text, size_t limit)
 {
 	const size_t end = text.len < limit ? text.len : limit;
-	size_t at = 0;
-#ifdef __SSE2__
 	const __m128i space = _mm_set1_epi8(0x20);
 	const __m128i del = _mm_set1_epi8(0x7f);
-	for (; at < end; at += 16) {
-		const __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)(text.at + at));
+	for (size_t at = 0; at < end; at += 16) {
+		const size_t left = end - at;
+		const __m128i bytes = left >= 16 ? _mm_loadu_si128((const __m128i *)(const void *)(text.at + at))
+		                                 : load_end(text.at + at, left);
 		/* Signed, so that control bytes and those from 128 on are both below the blank. */
 		__m128i bad = _mm_or_si128(_mm_cmplt_epi8(bytes, space), _mm_cmpeq_epi8(bytes, del));
 		for (int i = 0; i < SANITISE_RESERVED; i++)
-			bad = _mm_or_si128(bad, _mm_cmpeq_epi8(bytes, _mm_set1_epi8((char)sanitiser->reserved[i])));
+			bad = _mm_or_si128(bad, _mm_cmpeq_epi8(bytes, _mm_set1_epi8(sanitiser->reserved[i])));
 		unsigned mask = (unsigned)_mm_movemask_epi8(bad);
-		if (end - at < 16)
-			mask &= (1u << (end - at)) - 1;
+		if (left < 16)
+			mask &= (1u << left) - 1;
 		if (mask)
 			return sanitise_slowly(out, sanitiser, text, at, end);
 		_mm_storeu_si128((__m128i *)(void *)(out + at), bytes);
 	}
 	return end;
-#else
-	return sanitise_slowly(out, sanitiser, text, at, end);
-#endif
 }
+
+#else
+
+size_t sanitise(char *out, const struct sanitiser *sanitiser, struct span text, size_t limit)
+{
+	return sanitise_slowly(out, sanitiser, text, 0, text.len < limit ? text.len : limit);
+}
+
+#endif
 
 static bool is_name_value_byte(char c)
 {

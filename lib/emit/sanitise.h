@@ -1,6 +1,6 @@
 /* Texts of events -> bytes that no protocol can mistake for its own. Each reserved byte, control byte and byte of invalid
  * UTF-8 becomes one `_`; nothing else changes, so that out needs as much room as the text (and SCAN_PAD more: it is written in
- * whole vectors). Texts must be readable SCAN_PAD bytes behind their end. */
+ * whole vectors). */
 #ifndef STATSIDECAR_EMIT_SANITISE_H
 #define STATSIDECAR_EMIT_SANITISE_H
 
