@@ -52,7 +52,8 @@ static int id_from_path(char *out, struct span path)
 	const char *slash = memrchr(path.at, '/', path.len);
 	struct span last = slash ? span_skip(path, (size_t)(slash - path.at) + 1) : path;
 	static const char suffix[] = ".scope";
-	if (last.len > sizeof(suffix) - 1 && memcmp(last.at + last.len - sizeof(suffix) + 1, suffix, sizeof(suffix) - 1) == 0)
+	if (last.len > sizeof(suffix) - 1 &&
+	    memcmp(last.at + last.len - sizeof(suffix) + 1, suffix, sizeof(suffix) - 1) == 0)
 		last.len -= sizeof(suffix) - 1;
 	for (size_t i = 0; i < last.len; i++) {
 		size_t len = i == 0 || !is_hex(last.at[i - 1]) ? id_length(span_skip(last, i)) : 0;
@@ -97,7 +98,8 @@ static int id_from_inode(char *out, const char *root, struct span line)
 	if (!is_unified && !controller)
 		return -1;
 	struct span directory = is_unified ? span_skip(line, 3) : span_skip(line, (size_t)(controller - line.at) + 8);
-	int len = snprintf(path, sizeof(path), "%s/sys/fs/cgroup%s%.*s", root, is_unified ? "" : "/memory", SPAN_ARG(directory));
+	int len = snprintf(path, sizeof(path), "%s/sys/fs/cgroup%s%.*s", root, is_unified ? "" : "/memory",
+	                   SPAN_ARG(directory));
 	/* Inode 1 and 0 are no cgroup's: the file system is another, or hidden. */
 	if (len < 0 || (size_t)len >= sizeof(path) || stat(path, &status) < 0 || status.st_ino < 2)
 		return -1;

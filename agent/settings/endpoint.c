@@ -1,4 +1,5 @@
-/* URLs: fifo:///path, udp://host:port, unix:///path, unix://@name, tcp://[::1]:port, unixstream:///path, stdin:, stdout: */
+/* URLs: fifo:///path, udp://host:port, unix:///path, unix://@name, tcp://[::1]:port, unixstream:///path, stdin:,
+ * stdout: */
 #include <arpa/inet.h>
 #include <sys/un.h>
 
@@ -95,7 +96,8 @@ static int path_parse(struct endpoint *endpoint, struct span text, struct arena 
 	return 0;
 }
 
-int endpoint_parse(struct endpoint *endpoint, struct span url, uint16_t default_port, struct arena *arena, const char **why)
+int endpoint_parse(struct endpoint *endpoint, struct span url, uint16_t default_port, struct arena *arena,
+                   const char **why)
 {
 	*endpoint = (struct endpoint){.url = arena_copy(arena, url).at};
 	for (size_t i = 0; i < ARRAY_LEN(schemes); i++) {
@@ -119,6 +121,7 @@ int endpoint_parse(struct endpoint *endpoint, struct span url, uint16_t default_
 			return url.len ? -1 : 0;
 		}
 	}
-	*why = "write a URL: udp://HOST:PORT, unix:///PATH, unixstream:///PATH, tcp://HOST:PORT, fifo:///PATH, stdin: or stdout:";
+	*why = "write a URL: udp://HOST:PORT, unix:///PATH, unixstream:///PATH, tcp://HOST:PORT, fifo:///PATH, stdin: "
+	       "or stdout:";
 	return -1;
 }

@@ -15,12 +15,13 @@ static const char *environment_get(const char *name)
 	return value && *value ? value : NULL;
 }
 
-static void output_from_host(struct reader *reader, struct settings *settings, const char *host_name, const char *port_name)
+static void output_from_host(struct reader *reader, struct settings *settings, const char *host_name,
+                             const char *port_name)
 {
 	const char *host = environment_get(host_name), *port = environment_get(port_name);
 	bool is_address = strchr(host, ':') && host[0] != '[';
-	struct text url = {arena_printf(reader->arena, "udp://%s%s%s:%s", is_address ? "[" : "", host, is_address ? "]" : "",
-	                                port ? port : "8125"),
+	struct text url = {arena_printf(reader->arena, "udp://%s%s%s:%s", is_address ? "[" : "", host,
+	                                is_address ? "]" : "", port ? port : "8125"),
 	                   {host_name, 0, 0}};
 	output_from_url(reader, settings, url);
 }
@@ -29,7 +30,8 @@ void environment_outputs(struct reader *reader, struct settings *settings)
 {
 	const char *url = environment_get("DD_DOGSTATSD_URL");
 	if (url) {
-		output_from_url(reader, settings, (struct text){arena_copy(reader->arena, span_of(url)), {"DD_DOGSTATSD_URL", 0, 0}});
+		output_from_url(reader, settings,
+		                (struct text){arena_copy(reader->arena, span_of(url)), {"DD_DOGSTATSD_URL", 0, 0}});
 	} else if (environment_get("DD_AGENT_HOST")) {
 		output_from_host(reader, settings, "DD_AGENT_HOST", "DD_DOGSTATSD_PORT");
 	} else if (environment_get("STATSD_HOST")) {
@@ -121,7 +123,8 @@ static struct span origin_suffix(struct reader *reader, struct output_settings *
 		bool has_id = container_id_read(id, "") == 0;
 		const char *clean = external ? environment_printable(reader, external) : "";
 		settings->origin_is_unknown = !has_id && !*clean;
-		return arena_printf(reader->arena, "%s%s%s%s", has_id ? "|c:" : "", has_id ? id : "", *clean ? "|e:" : "", clean);
+		return arena_printf(reader->arena, "%s%s%s%s", has_id ? "|c:" : "", has_id ? id : "",
+		                    *clean ? "|e:" : "", clean);
 	}
 	}
 	return SPAN("");
@@ -136,7 +139,8 @@ static const char *environment_cardinality(struct reader *reader)
 	for (size_t i = 0; i < ARRAY_LEN(names); i++)
 		if (strcmp(value, names[i]) == 0)
 			return names[i];
-	fault(reader->problems, (struct mark){"DD_CARDINALITY", 0, 0}, "`%.80s`: write none, low, orchestrator or high", value);
+	fault(reader->problems, (struct mark){"DD_CARDINALITY", 0, 0}, "`%.80s`: write none, low, orchestrator or high",
+	      value);
 	return NULL;
 }
 
@@ -149,8 +153,8 @@ void environment_apply(struct reader *reader, struct output_settings *settings, 
 		settings->origin = environment_get("DD_ENTITY_ID") ? ORIGIN_POD : ORIGIN_OFF;
 	environment_tags(reader, model, settings->origin == ORIGIN_POD || settings->origin == ORIGIN_CONTAINER);
 	struct span origin = origin_suffix(reader, settings);
-	const char *cardinality =
-		settings->cardinality == CARDINALITY_DEFAULT ? environment_cardinality(reader) : names[settings->cardinality];
+	const char *cardinality = settings->cardinality == CARDINALITY_DEFAULT ? environment_cardinality(reader)
+	                                                                       : names[settings->cardinality];
 	model->suffix = arena_printf(reader->arena, "%.*s%s%s", SPAN_ARG(origin), cardinality ? "|card:" : "",
 	                             cardinality ? cardinality : "");
 }

@@ -1,5 +1,5 @@
-/* Faults of a configuration, each said once: an anchor that is used ten times, or a file that is read again after it was
- * mended, would otherwise repeat what it said. Control bytes of quoted texts become `?`. */
+/* Faults of a configuration, each said once: an anchor that is used ten times, or a file that is read again after it
+ * was mended, would otherwise repeat what it said. Control bytes of quoted texts become `?`. */
 #ifndef STATSIDECAR_SETTINGS_FAULT_H
 #define STATSIDECAR_SETTINGS_FAULT_H
 

@@ -32,7 +32,6 @@ struct loader {
 	struct identity seen[FILES_MAX]; /* in the order of reading */
 	bool is_open[FILES_MAX];         /* its includes are being read: to meet it again is a circle */
 	size_t seen_count;
-	size_t depth;
 };
 
 /* Where to read, and for whom. */
@@ -102,17 +101,12 @@ static int request_open(const struct loader *loader, const struct request *reque
 	return result;
 }
 
-static void loader_note_file(struct loader *loader, const char *path)
-{
-	struct settings *settings = loader->settings;
-	settings->files[settings->file_count++] = path;
-}
-
 /* Keys that only the own file may hold. */
 static void refuse_key(struct loader *loader, const struct node *key)
 {
 	fault(loader->reader->problems, key->mark,
-	      "an included file must not hold `%.*s`: put it into the file that includes this one", FAULT_ARG(key->raw));
+	      "an included file must not hold `%.*s`: put it into the file that includes this one",
+	      FAULT_ARG(key->raw));
 }
 
 static void source_read(struct loader *loader, struct source *source, const struct node *root, bool is_own)
@@ -120,10 +114,10 @@ static void source_read(struct loader *loader, struct source *source, const stru
 	struct part parts[] = {{&source_table, source}, {&settings_table, loader->settings}};
 	if (root->kind != NODE_MAP) {
 		if (!root->is_faulty)
-			fault(loader->reader->problems, root->mark, "a configuration is a map: begin with `rules:` or another key");
+			fault(loader->reader->problems, root->mark,
+			      "a configuration is a map: begin with `rules:` or another key");
 		return;
 	}
-	source->is_cut = root->is_cut;
 	for (size_t i = 0; i < root->count; i++) {
 		const struct node_entry *entry = &root->entries[i];
 		const struct setting *common = table_find(&source_table, entry->key->raw);
@@ -141,38 +135,54 @@ static void source_read(struct loader *loader, struct source *source, const stru
 
 static void load_include(struct loader *loader, const struct source *source, const struct text *entry);
 
-/* Reads one file and its includes. NULL where it could not be read, or was read already. */
-static struct source *load(struct loader *loader, const struct request *request)
+/* Whether this is a new file, which is noted then; one that is read already counts once. */
+static bool loader_meet(struct loader *loader, const struct request *request, const struct identity *identity)
+{
+	struct problems *problems = loader->reader->problems;
+	for (size_t i = 0; i < loader->seen_count; i++) {
+		if (!is_same(&loader->seen[i], identity))
+			continue;
+		if (loader->is_open[i])
+			fault(problems, request->mark, "`%s` includes itself, by way of this line", request->path);
+		return false;
+	}
+	if (loader->seen_count == FILES_MAX) {
+		fault(problems, request->mark, "more than %d files", FILES_MAX);
+		return false;
+	}
+	loader->seen[loader->seen_count++] = *identity;
+	return true;
+}
+
+static struct source *source_new(struct loader *loader, const struct request *request)
+{
+	struct source *source = arena_alloc(loader->reader->arena, sizeof(*source));
+	source->path = name_keep(request->path);
+	if (!request->pack) {
+		const char *slash = strrchr(source->path, '/');
+		struct span directory = {source->path, slash ? (size_t)(slash - source->path) + 1 : 0};
+		source->directory = arena_copy(loader->reader->arena, directory).at;
+		loader->settings->files[loader->settings->file_count++] = source->path;
+	}
+	*loader->tail = source;
+	loader->tail = &source->next;
+	return source;
+}
+
+/* Reads one file and its includes, where it was not read yet. */
+static void load(struct loader *loader, const struct request *request)
 {
 	struct reader *reader = loader->reader;
 	struct identity identity;
 	struct span text;
 	if (request_open(loader, request, &identity, &text) < 0) {
 		fault(reader->problems, request->mark, "cannot read `%s`: %s", request->path, strerror(errno));
-		return NULL;
+		return;
 	}
-	for (size_t i = 0; i < loader->seen_count; i++) {
-		if (!is_same(&loader->seen[i], &identity))
-			continue;
-		if (loader->is_open[i])
-			fault(reader->problems, request->mark, "`%s` includes itself, by way of this line", request->path);
-		return NULL;
-	}
-	if (loader->seen_count == FILES_MAX) {
-		fault(reader->problems, request->mark, "more than %d files", FILES_MAX);
-		return NULL;
-	}
-	size_t index = loader->seen_count++;
-	loader->seen[index] = identity;
-	struct source *source = arena_alloc(reader->arena, sizeof(*source));
-	source->path = name_keep(request->path);
-	if (!request->pack) {
-		const char *slash = strrchr(source->path, '/');
-		source->directory = slash ? arena_printf(reader->arena, "%.*s/", (int)(slash - source->path), source->path).at : "";
-		loader_note_file(loader, source->path);
-	}
-	*loader->tail = source;
-	loader->tail = &source->next;
+	size_t index = loader->seen_count;
+	if (!loader_meet(loader, request, &identity))
+		return;
+	struct source *source = source_new(loader, request);
 	struct node *root = yaml_tree_read(text, source->path, reader->arena, reader->problems);
 	if (root) {
 		expand_tree(root, reader->arena, reader->problems);
@@ -182,7 +192,6 @@ static struct source *load(struct loader *loader, const struct request *request)
 	for (size_t i = 0; i < source->include.count; i++)
 		load_include(loader, source, &source->include.items[i]);
 	loader->is_open[index] = false;
-	return source;
 }
 
 static const char *nearest_pack(struct span name)
@@ -250,8 +259,7 @@ struct source *include_load(struct reader *reader, struct settings *settings, co
 	*loader = (struct loader){.reader = reader, .settings = settings, .tail = &first};
 	settings->files = arena_array(reader->arena, FILES_MAX, sizeof(*settings->files));
 	struct request request = {config, pack_find(config), {name_keep(config), 0, 0}};
-	settings->origin =
-		request.pack ? arena_printf(reader->arena, "built-in %s", config).at : name_keep(config);
+	settings->origin = request.pack ? arena_printf(reader->arena, "built-in %s", config).at : name_keep(config);
 	load(loader, &request);
 	return first;
 }

@@ -56,19 +56,22 @@ static void merge_identify(struct merge *merge)
 	if (!identify->fields.items) {
 		identify->fields.items = arena_array(arena, ARRAY_LEN(fields), sizeof(struct text));
 		for (; identify->fields.count < ARRAY_LEN(fields); identify->fields.count++)
-			identify->fields.items[identify->fields.count] = (struct text){span_of(fields[identify->fields.count]), mark};
+			identify->fields.items[identify->fields.count] =
+				(struct text){span_of(fields[identify->fields.count]), mark};
 	}
 	if (!identify->payload.items) {
 		identify->payload.items = arena_array(arena, ARRAY_LEN(payload), sizeof(struct text));
 		for (; identify->payload.count < ARRAY_LEN(payload); identify->payload.count++)
-			identify->payload.items[identify->payload.count] = (struct text){span_of(payload[identify->payload.count]), mark};
+			identify->payload.items[identify->payload.count] =
+				(struct text){span_of(payload[identify->payload.count]), mark};
 	}
 }
 
 static void merge_catalogue(struct merge *merge)
 {
 	struct model *model = &merge->settings->model;
-	model->catalogue = arena_array(merge->reader->arena, TOTAL(merge, catalogue_count) + 1, sizeof(*model->catalogue));
+	model->catalogue =
+		arena_array(merge->reader->arena, TOTAL(merge, catalogue_count) + 1, sizeof(*model->catalogue));
 	for (const struct source *source = merge->sources; source; source = source->next) {
 		size_t before = model->catalogue_count; /* within a file a repeated key is reported already */
 		for (size_t i = 0; i < source->catalogue_count; i++) {
@@ -100,12 +103,14 @@ static void merge_fields(struct merge *merge)
 static void merge_lifecycles(struct merge *merge)
 {
 	struct model *model = &merge->settings->model;
-	model->lifecycles = arena_array(merge->reader->arena, TOTAL(merge, lifecycle_count) + 1, sizeof(*model->lifecycles));
+	model->lifecycles =
+		arena_array(merge->reader->arena, TOTAL(merge, lifecycle_count) + 1, sizeof(*model->lifecycles));
 	for (const struct source *source = merge->sources; source; source = source->next) {
 		size_t before = model->lifecycle_count;
 		for (size_t i = 0; i < source->lifecycle_count; i++) {
 			size_t k = 0;
-			while (k < before && !span_equal(model->lifecycles[k].name.span, source->lifecycles[i].name.span))
+			while (k < before &&
+			       !span_equal(model->lifecycles[k].name.span, source->lifecycles[i].name.span))
 				k++;
 			if (k < before)
 				continue;

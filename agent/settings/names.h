@@ -1,4 +1,5 @@
-/* File names for marks: kept until the program ends, because problems and logs outlive the settings that they came from. */
+/* File names for marks: kept until the program ends, because problems and logs outlive the settings that they came
+ * from. */
 #ifndef STATSIDECAR_SETTINGS_NAMES_H
 #define STATSIDECAR_SETTINGS_NAMES_H
 

@@ -5,9 +5,9 @@
 #include "settings/settings.h"
 #include "settings/table.h"
 
-#define PORT_INPUT 8127
+#define PORT_INPUT  8127
 #define PORT_OUTPUT 8125
-#define PORT_ADMIN 8128
+#define PORT_ADMIN  8128
 
 /* An entry of inputs: and of outputs: as its table describes it; later the two halves go to different arrays. */
 struct input_entry {

@@ -21,7 +21,8 @@ void print_name(FILE *out, struct span name);
 /* [a, b] */
 void print_texts(FILE *out, const struct texts *texts);
 
-/* The rows of a table that have a value, and that applies (NULL: all) says yes to; SETTING_OWN by their own function. */
+/* The rows of a table that have a value, and that applies (NULL: all) says yes to; SETTING_OWN by their own function.
+ */
 void print_rows(struct printer *printer, const struct table *table, const void *target,
                 bool (*applies)(const struct setting *setting, const void *target));
 

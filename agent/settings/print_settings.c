@@ -1,5 +1,5 @@
-/* settings_print(): the effective configuration. Every map goes through its table (print.h); this file has their order, and
- * the lists and maps around them. */
+/* settings_print(): the effective configuration. Every map goes through its table (print.h); this file has their order,
+ * and the lists and maps around them. */
 #include <stdlib.h>
 
 #include "settings/ports.h"
@@ -76,7 +76,8 @@ static void print_fields(FILE *out, const struct model *model)
 			print_rows(&printer, &field_table, variant, NULL);
 			if (variant->between[0].span.at) {
 				print_key(&printer, "between");
-				print_texts(out, &(struct texts){(struct text[]){variant->between[0], variant->between[1]}, 2});
+				print_texts(out, &(struct texts){
+							 (struct text[]){variant->between[0], variant->between[1]}, 2});
 			}
 			if (variant->pattern_count)
 				print_patterns(&printer, variant);
@@ -116,11 +117,16 @@ static void print_lifecycle(FILE *out, const struct lifecycle_model *lifecycle)
 	print_rows(&printer, &lifecycle_table, lifecycle, NULL);
 }
 
-static void print_lifecycles(FILE *out, const struct model *model)
+/* own: the file whose prefix the printed configuration has. A lifecycle of another prefix stays in its included file.
+ */
+static void print_lifecycles(FILE *out, const struct model *model, const struct file_model *own)
 {
+	const char *prefix = own->prefix.span.at ? own->prefix.span.at : "";
 	fputs(model->lifecycle_count ? "\nlifecycles:\n" : "", out);
 	for (size_t i = 0; i < model->lifecycle_count; i++) {
-		fputs("  ", out);
+		bool is_own =
+			!model->lifecycles[i].in_flight.span.at || strcmp(model->lifecycles[i].prefix, prefix) == 0;
+		fputs(is_own ? "  " : "# included:\n#   ", out);
 		print_name(out, model->lifecycles[i].name.span);
 		fputs(": {", out);
 		print_lifecycle(out, &model->lifecycles[i]);
@@ -171,7 +177,8 @@ static void print_file_rules(FILE *out, const char *line, const struct file_mode
 	}
 }
 
-/* The only file that has rules, or NULL where several do: each of them decides for itself, which one list cannot say. */
+/* The only file that has rules, or NULL where several do: each of them decides for itself, which one list cannot say.
+ */
 static const struct file_model *only_rules(const struct model *model)
 {
 	const struct file_model *only = &model->files[0];
@@ -194,7 +201,8 @@ static const struct file_model *only_rules(const struct model *model)
 static void print_include(FILE *out, const struct settings *settings)
 {
 	bool has_entry = false;
-	fputs("# Files that have rules of their own decide one after the other: they stay included, and what their rules say\n"
+	fputs("# Files that have rules of their own decide one after the other: they stay included, and what their "
+	      "rules say\n"
 	      "# stands in comments. All else of theirs is resolved here.\ninclude: [",
 	      out);
 	for (size_t i = 1; i < settings->model.file_count; i++) {
@@ -264,7 +272,7 @@ void settings_print(const struct settings *settings, FILE *out)
 	print_row_map(out, "\nidentify: ", &identify_table, &model->identify);
 	print_catalogue(out, model);
 	print_fields(out, model);
-	print_lifecycles(out, model);
+	print_lifecycles(out, model, own);
 	print_rules(out, model, own);
 	print_agent(out, settings);
 }

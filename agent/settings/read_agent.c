@@ -6,7 +6,7 @@
 #include "settings/scalar.h"
 #include "settings/value.h"
 
-#define SECOND INT64_C(1000000000)
+#define SECOND      INT64_C(1000000000)
 #define SET(member) offsetof(struct settings, member)
 
 static const char *const api_names[] = {"auto", "on", "off", NULL};
@@ -59,14 +59,16 @@ static void print_tag_values(struct printer *printer, const void *target)
 }
 
 static const struct setting limits_settings[] = {
-	{.key = "line", .type = SETTING_BYTES, .offset = SET(model.limits.line), .min = LINE_MAX_LOW, .max = LINE_MAX_HIGH,
-	 .fallback = "64KiB", .help = "a line's length, its end included; longer ones are counted as oversize"},
-	{.key = "names", .type = SETTING_COUNT, .offset = SET(model.limits.names), .min = 1, .max = 1000000, .fallback = "2000",
-	 .help = "different names that templates may make"},
-	{.key = "tag_values", .type = SETTING_OWN, .read = read_tag_values, .print = print_tag_values, .fallback = "1000",
-	 .takes = "count, or map of tag key to count", .help = "different values of one tag key; a map may have `default`"},
-	{.key = "tag_length", .type = SETTING_BYTES, .offset = SET(model.limits.tag_length), .min = 1, .max = TAG_LENGTH_HIGH,
-	 .fallback = "200", .help = "a tag value's length; longer ones are cut"},
+	{.key = "line", .type = SETTING_BYTES, .offset = SET(model.limits.line), .min = LINE_MAX_LOW,
+	 .max = LINE_MAX_HIGH, .fallback = "64KiB",
+	 .help = "a line's length, its end included; longer ones are counted as oversize"},
+	{.key = "names", .type = SETTING_COUNT, .offset = SET(model.limits.names), .min = 1, .max = 1000000,
+	 .fallback = "2000", .help = "different names that templates may make"},
+	{.key = "tag_values", .type = SETTING_OWN, .read = read_tag_values, .print = print_tag_values,
+	 .fallback = "1000", .takes = "count, or map of tag key to count",
+	 .help = "different values of one tag key; a map may have `default`"},
+	{.key = "tag_length", .type = SETTING_BYTES, .offset = SET(model.limits.tag_length), .min = 1,
+	 .max = TAG_LENGTH_HIGH, .fallback = "200", .help = "a tag value's length; longer ones are cut"},
 };
 
 const struct table limits_table = {"limits", "limits", limits_settings, ARRAY_LEN(limits_settings)};
@@ -99,7 +101,8 @@ static void print_listen(struct printer *printer, const void *target)
 	const struct settings *settings = target;
 	bool is_v6 = strchr(settings->admin_host, ':') != NULL;
 	print_key(printer, "listen");
-	fprintf(printer->out, "\"%s%s%s:%u\"", is_v6 ? "[" : "", settings->admin_host, is_v6 ? "]" : "", settings->admin_port);
+	fprintf(printer->out, "\"%s%s%s:%u\"", is_v6 ? "[" : "", settings->admin_host, is_v6 ? "]" : "",
+	        settings->admin_port);
 }
 
 static const struct setting admin_settings[] = {
@@ -138,8 +141,8 @@ static void read_admin(struct reader *reader, const struct node *node, void *tar
 static const struct setting telemetry_settings[] = {
 	{.key = "interval", .type = SETTING_DURATION, .offset = SET(telemetry_interval_ns), .min = SECOND / 10,
 	 .max = 86400 * SECOND, .fallback = "10s", .help = "how often the agent's own metrics go out"},
-	{.key = "prefix", .type = SETTING_STRING, .offset = SET(telemetry_prefix), .fallback = "statsidecar.",
-	 .help = "before their names"},
+	{.key = "prefix", .type = SETTING_STRING, .flags = SETTING_NAME, .offset = SET(telemetry_prefix),
+	 .fallback = "statsidecar.", .help = "before their names"},
 	{.key = "metrics", .type = SETTING_CHOICE, .offset = SET(telemetry_metrics), .choices = metrics_names,
 	 .fallback = "minimal", .help = "which of them"},
 };
@@ -157,8 +160,8 @@ static void read_telemetry(struct reader *reader, const struct node *node, void 
 static const struct setting log_settings[] = {
 	{.key = "level", .type = SETTING_CHOICE, .offset = SET(log_level), .choices = level_names, .fallback = "info",
 	 .help = "what is logged, to standard error"},
-	{.key = "format", .type = SETTING_CHOICE, .offset = SET(log_format), .choices = log_format_names, .fallback = "text",
-	 .help = "how"},
+	{.key = "format", .type = SETTING_CHOICE, .offset = SET(log_format), .choices = log_format_names,
+	 .fallback = "text", .help = "how"},
 	{.key = "quote", .type = SETTING_BYTES, .offset = SET(log_quote), .min = 0, .max = 4096, .fallback = "120",
 	 .help = "how much of a bad line is quoted at most"},
 };
@@ -183,7 +186,8 @@ static const struct setting settings_settings[] = {
 	{.key = "outputs", .type = SETTING_OWN, .read = read_outputs, .takes = "list of URLs or maps",
 	 .shown = "DD_DOGSTATSD_URL, else DD_AGENT_HOST, else STATSD_HOST, else udp://127.0.0.1:8125",
 	 .help = "where metrics go"},
-	{.key = "limits", .type = SETTING_OWN, .read = read_limits, .takes = "map", .help = "what bounds memory and cost"},
+	{.key = "limits", .type = SETTING_OWN, .read = read_limits, .takes = "map",
+	 .help = "what bounds memory and cost"},
 	{.key = "admin", .type = SETTING_OWN, .read = read_admin, .takes = "HOST:PORT, map, or off",
 	 .shown = "127.0.0.1:8128", .help = "status page, probes, metrics for Prometheus"},
 	{.key = "telemetry", .type = SETTING_OWN, .read = read_telemetry, .takes = "map, or off",
@@ -191,8 +195,8 @@ static const struct setting settings_settings[] = {
 	{.key = "log", .type = SETTING_OWN, .read = read_log, .takes = "map", .help = "messages on standard error"},
 	{.key = "sandbox", .type = SETTING_BOOL, .offset = SET(sandbox), .fallback = "true",
 	 .help = "no new privileges, and a filter of system calls where built in"},
-	{.key = "shutdown_grace", .type = SETTING_DURATION, .offset = SET(shutdown_grace_ns), .min = 0, .max = 3600 * SECOND,
-	 .fallback = "5s", .help = "how long the end may take to send what was read"},
+	{.key = "shutdown_grace", .type = SETTING_DURATION, .offset = SET(shutdown_grace_ns), .min = 0,
+	 .max = 3600 * SECOND, .fallback = "5s", .help = "how long the end may take to send what was read"},
 };
 
 const struct table settings_table = {"the configuration", "", settings_settings, ARRAY_LEN(settings_settings)};

@@ -6,7 +6,8 @@
 
 static const struct setting identify_settings[] = {
 	{.key = "fields", .type = SETTING_TEXTS, .offset = offsetof(struct identify_model, fields),
-	 .shown = "[event, event_name, type]", .help = "the first of these that is a non-empty text identifies the event"},
+	 .shown = "[event, event_name, type]",
+	 .help = "the first of these that is a non-empty text identifies the event"},
 	{.key = "payload", .type = SETTING_TEXTS, .offset = offsetof(struct identify_model, payload),
 	 .shown = "[payload, data]", .help = "objects whose fields read as if they stood at the top; at most 4"},
 	{.key = "strip", .type = SETTING_TEXTS, .offset = offsetof(struct identify_model, strip), .shown = "[]",
@@ -21,9 +22,6 @@ void read_identify(struct reader *reader, const struct node *node, void *target)
 	if (!value_is_map(reader, "identify", node))
 		return;
 	(void)table_read(reader, &identify_table, node, &source->identify);
-	if (source->identify.payload.count > PAYLOAD_MAX)
-		fault(reader->problems, source->identify.payload.items[PAYLOAD_MAX].mark, "`payload` takes at most %d names",
-		      PAYLOAD_MAX);
 }
 
 static const struct setting catalogue_settings[] = {
@@ -56,8 +54,8 @@ static bool check_identifier(struct reader *reader, const struct text *text)
 	if (is_identifier(text->span))
 		return true;
 	fault(reader->problems, text->mark,
-	      "`%.*s` is no identifier: 1 to %d of A-Z a-z 0-9 _ . : / - that begin with a letter", FAULT_ARG(text->span),
-	      IDENTIFIER_MAX);
+	      "`%.*s` is no identifier: 1 to %d of A-Z a-z 0-9 _ . : / - that begin with a letter",
+	      FAULT_ARG(text->span), IDENTIFIER_MAX);
 	return false;
 }
 

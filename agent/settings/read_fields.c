@@ -10,8 +10,8 @@ static const struct setting pattern_settings[] = {
 	 .help = "conditions, all of which must hold"},
 	{.key = "any", .type = SETTING_TEXTS, .offset = offsetof(struct classify_pattern_model, when.any),
 	 .help = "conditions, one of which must hold"},
-	{.key = "is", .type = SETTING_TEXT, .flags = SETTING_REQUIRED, .offset = offsetof(struct classify_pattern_model, is),
-	 .help = "the class"},
+	{.key = "is", .type = SETTING_TEXT, .flags = SETTING_REQUIRED,
+	 .offset = offsetof(struct classify_pattern_model, is), .help = "the class"},
 };
 
 const struct table pattern_table = {"a pattern", "fields.*.patterns[]", pattern_settings, ARRAY_LEN(pattern_settings)};
@@ -28,7 +28,8 @@ static void read_patterns(struct reader *reader, const struct node *node, void *
 		struct classify_pattern_model pattern = {.mark = item->mark};
 		if (item->kind != NODE_MAP) {
 			if (!item->is_faulty)
-				fault(reader->problems, item->mark, "a pattern is a map, such as {find: [TEXT], is: CLASS}, not %s",
+				fault(reader->problems, item->mark,
+				      "a pattern is a map, such as {find: [TEXT], is: CLASS}, not %s",
 				      value_kind(item));
 			continue;
 		}
@@ -81,17 +82,25 @@ static void variant_check(struct reader *reader, const struct node *node)
 	if (node->is_cut)
 		return;
 	if (classify && !patterns)
-		fault(reader->problems, classify->key->mark, "`classify` needs `patterns`: [{find: [TEXT], is: CLASS}, …]");
+		fault(reader->problems, classify->key->mark,
+		      "`classify` needs `patterns`: [{find: [TEXT], is: CLASS}, …]");
 	if (classify && node_find(node, "from"))
 		fault(reader->problems, node_find(node, "from")->key->mark,
 		      "`from` and `classify` exclude each other: classify another field that has the `from`");
 	if (classify && node_find(node, "between"))
-		fault(reader->problems, node_find(node, "between")->key->mark, "`between` and `classify` exclude each other");
+		fault(reader->problems, node_find(node, "between")->key->mark,
+		      "`between` and `classify` exclude each other");
 	if (patterns && !classify)
-		fault(reader->problems, patterns->key->mark, "`patterns` needs `classify`: the field that they are tried on");
+		fault(reader->problems, patterns->key->mark,
+		      "`patterns` needs `classify`: the field that they are tried on");
 	if (missing && !classify)
-		fault(reader->problems, missing->key->mark, "`missing` needs `classify`; the value of an absent field is `default`");
-	if (!classify && !node_find(node, "from") && !node_find(node, "between") && !node_find(node, "default"))
+		fault(reader->problems, missing->key->mark,
+		      "`missing` needs `classify`; the value of an absent field is `default`");
+	bool is_misspelt = false;
+	for (size_t i = 0; i < node->count; i++)
+		is_misspelt |= !table_find(&field_table, node->entries[i].key->raw);
+	if (!classify && !node_find(node, "from") && !node_find(node, "between") && !node_find(node, "default") &&
+	    !is_misspelt)
 		fault(reader->problems, node->mark, "a field needs `from`, `between`, `classify` or `default`");
 }
 
@@ -114,7 +123,8 @@ static void read_field(struct reader *reader, const struct node_entry *entry, st
 		if (variant->kind == NODE_MAP)
 			read_variant(reader, variant, field);
 		else if (!variant->is_faulty)
-			fault(reader->problems, variant->mark, "a field is a map, such as {from: [NAME]}, or a list of them, not %s",
+			fault(reader->problems, variant->mark,
+			      "a field is a map, such as {from: [NAME]}, or a list of them, not %s",
 			      value_kind(variant));
 	}
 }

@@ -52,7 +52,8 @@ static void read_allow_from(struct reader *reader, const struct node *node, void
 		if (network_parse(network, texts.items[i].span, &why) == 0)
 			settings->allow_from_count++;
 		else
-			fault(reader->problems, texts.items[i].mark, "`allow_from: %.*s`: %s", FAULT_ARG(texts.items[i].span), why);
+			fault(reader->problems, texts.items[i].mark, "`allow_from: %.*s`: %s",
+			      FAULT_ARG(texts.items[i].span), why);
 	}
 	if (node->kind == NODE_LIST && node->count == 0)
 		fault(reader->problems, node->mark, "`allow_from` would let nobody in: write networks, or any");
@@ -91,25 +92,29 @@ static void print_unnamed(struct printer *printer, const void *target)
 #define IN(member) offsetof(struct input_entry, member)
 
 static const struct setting input_settings[] = {
-	{.key = "url", .type = SETTING_OWN, .flags = SETTING_REQUIRED, .read = read_url, .print = print_url, .takes = "URL",
+	{.key = "url", .type = SETTING_OWN, .flags = SETTING_REQUIRED, .read = read_url, .print = print_url,
+	 .takes = "URL",
 	 .help = "fifo:///PATH, udp://HOST:PORT, unix:///PATH, unix://@NAME, tcp://HOST:PORT, unixstream:///PATH or stdin:"},
-	{.key = "name", .type = SETTING_STRING, .offset = IN(settings.label), .shown = "the URL", .help = "the input's label"},
-	{.key = "format", .type = SETTING_CHOICE, .offset = IN(model.format), .choices = format_names, .fallback = "auto",
-	 .help = "how lines are read; auto: JSON where they begin with { or [, else logfmt"},
-	{.key = "event", .type = SETTING_TEXT, .offset = IN(model.event), .help = "the identifier of lines that have none"},
+	{.key = "name", .type = SETTING_STRING, .offset = IN(settings.label), .shown = "the URL",
+	 .help = "the input's label"},
+	{.key = "format", .type = SETTING_CHOICE, .offset = IN(model.format), .choices = format_names,
+	 .fallback = "auto", .help = "how lines are read; auto: JSON where they begin with { or [, else logfmt"},
+	{.key = "event", .type = SETTING_TEXT, .offset = IN(model.event),
+	 .help = "the identifier of lines that have none"},
 	{.key = "unnamed", .type = SETTING_OWN, .read = read_unnamed, .print = print_unnamed, .takes = "log or ignore",
-	 .fallback = "log",
-	 .help = "what happens to lines without an identifier beside being counted"},
-	{.key = "tags", .type = SETTING_TAGS, .offset = IN(model.tags), .help = "constant tags of all metrics of this input"},
+	 .fallback = "log", .help = "what happens to lines without an identifier beside being counted"},
+	{.key = "tags", .type = SETTING_TAGS, .offset = IN(model.tags),
+	 .help = "constant tags of all metrics of this input"},
 	{.key = "mode", .type = SETTING_MODE, .offset = IN(settings.mode), .fallback = "0620",
 	 .help = "fifo, unix, unixstream: who may write"},
-	{.key = "group", .type = SETTING_STRING, .offset = IN(settings.group), .help = "fifo: the pipe's group, a name or a number"},
+	{.key = "group", .type = SETTING_STRING, .offset = IN(settings.group),
+	 .help = "fifo: the pipe's group, a name or a number"},
 	{.key = "allow_from", .type = SETTING_OWN, .read = read_allow_from, .print = print_allow_from,
 	 .takes = "list of networks, or any", .help = "udp, tcp: who may send; required off loopback"},
-	{.key = "receive_buffer", .type = SETTING_BYTES, .offset = IN(settings.receive_buffer), .min = 4096, .max = 1 << 30,
-	 .fallback = "4MiB", .help = "udp, unix: the socket's buffer"},
-	{.key = "max_connections", .type = SETTING_COUNT, .offset = IN(settings.max_connections), .min = 1, .max = 4096,
-	 .fallback = "64", .help = "tcp, unixstream: connections at a time"},
+	{.key = "receive_buffer", .type = SETTING_BYTES, .offset = IN(settings.receive_buffer), .min = 4096,
+	 .max = 1 << 30, .fallback = "4MiB", .help = "udp, unix: the socket's buffer"},
+	{.key = "max_connections", .type = SETTING_COUNT, .offset = IN(settings.max_connections), .min = 1,
+	 .max = 4096, .fallback = "64", .help = "tcp, unixstream: connections at a time"},
 };
 
 const struct table input_table = {"an input", "inputs[]", input_settings, ARRAY_LEN(input_settings)};
@@ -147,12 +152,13 @@ static void input_check(struct reader *reader, const struct node *node, const st
 	for (size_t i = 0; i < ARRAY_LEN(input_only); i++) {
 		given = node_find(node, input_only[i].key);
 		if (given && !(input_only[i].transports >> endpoint->transport & 1))
-			fault(reader->problems, given->key->mark, "`%s` has no meaning for `%s`: it belongs to %s", input_only[i].key,
-			      endpoint->url, input_only[i].names);
+			fault(reader->problems, given->key->mark, "`%s` has no meaning for `%s`: it belongs to %s",
+			      input_only[i].key, endpoint->url, input_only[i].names);
 	}
 	given = node_find(node, "mode");
 	if (given && endpoint->is_abstract)
-		fault(reader->problems, given->key->mark, "`mode` has no meaning for `%s`: an abstract name has none", endpoint->url);
+		fault(reader->problems, given->key->mark, "`mode` has no meaning for `%s`: an abstract name has none",
+		      endpoint->url);
 }
 
 static void input_check_open(struct reader *reader, const struct input_entry *entry)
@@ -161,7 +167,8 @@ static void input_check_open(struct reader *reader, const struct input_entry *en
 	bool is_guarded = entry->settings.allow_from_any || entry->settings.allow_from;
 	if (endpoint->host && !network_is_loopback(endpoint->host) && !is_guarded)
 		fault(reader->problems, entry->mark,
-		      "`%s` listens beyond this machine: say who may send, `allow_from: [10.0.0.0/8]` or `allow_from: any`",
+		      "`%s` listens beyond this machine: say who may send, `allow_from: [10.0.0.0/8]` or `allow_from: "
+		      "any`",
 		      endpoint->url);
 }
 
@@ -263,7 +270,8 @@ void inputs_check(struct reader *reader, const struct settings *settings)
 			if (is_same_address(&input->endpoint, &settings->inputs[k].endpoint))
 				fault(reader->problems, mark, "the input `%s` stands here twice", input->endpoint.url);
 			else if (strcmp(input->label, settings->inputs[k].label) == 0)
-				fault(reader->problems, mark, "two inputs have the name `%s`: give each its own", input->label);
+				fault(reader->problems, mark, "two inputs have the name `%s`: give each its own",
+				      input->label);
 		}
 	}
 }

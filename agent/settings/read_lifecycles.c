@@ -39,12 +39,14 @@ static void read_transitions(struct reader *reader, const struct node *node, voi
 
 static const struct setting duration_settings[] = {
 	{.key = "field", .type = SETTING_TEXT, .flags = SETTING_REQUIRED,
-	 .offset = offsetof(struct lifecycle_model, duration_field), .help = "the standard field that is filled in, in seconds"},
+	 .offset = offsetof(struct lifecycle_model, duration_field),
+	 .help = "the standard field that is filled in, in seconds"},
 	{.key = "state", .type = SETTING_TEXT, .flags = SETTING_REQUIRED,
 	 .offset = offsetof(struct lifecycle_model, duration_state), .help = "the state whose leaving gives it"},
 };
 
-const struct table duration_table = {"duration", "lifecycles.*.duration", duration_settings, ARRAY_LEN(duration_settings)};
+const struct table duration_table = {"duration", "lifecycles.*.duration", duration_settings,
+                                     ARRAY_LEN(duration_settings)};
 
 static void read_duration(struct reader *reader, const struct node *node, void *target)
 {
@@ -53,12 +55,14 @@ static void read_duration(struct reader *reader, const struct node *node, void *
 }
 
 #define SECOND INT64_C(1000000000)
-#define YEAR (366 * 86400 * SECOND)
+#define YEAR   (366 * 86400 * SECOND)
 
 static const struct setting lifecycle_settings[] = {
-	{.key = "key", .type = SETTING_TEXTS, .flags = SETTING_REQUIRED, .offset = offsetof(struct lifecycle_model, key),
+	{.key = "key", .type = SETTING_TEXTS, .flags = SETTING_REQUIRED,
+	 .offset = offsetof(struct lifecycle_model, key),
 	 .help = "fields that tell entities apart; where one is absent nothing moves"},
-	{.key = "enter", .type = SETTING_OWN, .flags = SETTING_REQUIRED, .read = read_enter, .takes = "map: identifier or glob to state",
+	{.key = "enter", .type = SETTING_OWN, .flags = SETTING_REQUIRED, .read = read_enter,
+	 .takes = "map: identifier or glob to state",
 	 .help = "the state that an event brings; all other events move nothing"},
 	{.key = "transitions", .type = SETTING_OWN, .read = read_transitions, .takes = "map: state to list of states",
 	 .help = "which states may follow each; others are taken, and reported as lifecycle.invalid_transition"},
@@ -70,13 +74,14 @@ static const struct setting lifecycle_settings[] = {
 	 .help = "a field that the time spent in a state fills, where the payload has none"},
 	{.key = "timestamp", .type = SETTING_TEXT, .offset = offsetof(struct lifecycle_model, timestamp),
 	 .shown = "receive times only", .help = "the standard field that dates an event"},
-	{.key = "max_entities", .type = SETTING_COUNT, .offset = offsetof(struct lifecycle_model, max_entities), .min = 1,
-	 .max = 1 << 24, .fallback = "8192", .help = "beyond it the least recently changed is forgotten"},
-	{.key = "linger", .type = SETTING_DURATION, .offset = offsetof(struct lifecycle_model, linger_ns), .min = 0, .max = YEAR,
-	 .fallback = "5m", .help = "how long an entity in a final state is remembered"},
-	{.key = "expire", .type = SETTING_DURATION, .offset = offsetof(struct lifecycle_model, expire_ns), .min = SECOND,
-	 .max = YEAR, .fallback = "1h", .help = "an entity without events for so long is forgotten"},
-	{.key = "in_flight", .type = SETTING_TEXT, .offset = offsetof(struct lifecycle_model, in_flight),
+	{.key = "max_entities", .type = SETTING_COUNT, .offset = offsetof(struct lifecycle_model, max_entities),
+	 .min = 1, .max = 1 << 24, .fallback = "8192", .help = "beyond it the least recently changed is forgotten"},
+	{.key = "linger", .type = SETTING_DURATION, .offset = offsetof(struct lifecycle_model, linger_ns), .min = 0,
+	 .max = YEAR, .fallback = "5m", .help = "how long an entity in a final state is remembered"},
+	{.key = "expire", .type = SETTING_DURATION, .offset = offsetof(struct lifecycle_model, expire_ns),
+	 .min = SECOND, .max = YEAR, .fallback = "1h", .help = "an entity without events for so long is forgotten"},
+	{.key = "in_flight", .type = SETTING_TEXT, .flags = SETTING_NAME,
+	 .offset = offsetof(struct lifecycle_model, in_flight),
 	 .help = "a gauge of the entities in active states, at each change"},
 	{.key = "stuck_after", .type = SETTING_DURATION, .flags = SETTING_OR_OFF,
 	 .offset = offsetof(struct lifecycle_model, stuck_after_ns), .min = SECOND, .max = YEAR, .fallback = "off",

@@ -20,7 +20,8 @@ static void output_url(struct reader *reader, const struct text *url, struct out
 		fault(reader->problems, url->mark, "`%.*s`: %s", FAULT_ARG(url->span), why);
 		endpoint->url = NULL;
 	} else if (endpoint->transport == TRANSPORT_STDIN || endpoint->transport == TRANSPORT_FIFO) {
-		fault(reader->problems, url->mark, "`%.*s` is an input: an output can be udp, unix, unixstream, tcp or stdout:",
+		fault(reader->problems, url->mark,
+		      "`%.*s` is an input: an output can be udp, unix, unixstream, tcp or stdout:",
 		      FAULT_ARG(url->span));
 		endpoint->url = NULL;
 	}
@@ -59,7 +60,10 @@ static void print_dialect(struct printer *printer, const void *target)
 static void read_container(struct reader *reader, const struct node *node, struct output_settings *settings)
 {
 	static const struct setting rows[] = {
-		{.key = "container", .type = SETTING_TEXT, .flags = SETTING_REQUIRED, .help = "the application's container"},
+		{.key = "container",
+	         .type = SETTING_TEXT,
+	         .flags = SETTING_REQUIRED,
+	         .help = "the application's container"},
 	};
 	static const struct table table = {"origin", "outputs[].origin", rows, ARRAY_LEN(rows)};
 	struct text name = {0};
@@ -68,7 +72,8 @@ static void read_container(struct reader *reader, const struct node *node, struc
 		return;
 	for (size_t i = 0; i < name.span.len; i++) {
 		char byte = name.span.at[i];
-		if ((byte >= 'a' && byte <= 'z') || (byte >= '0' && byte <= '9') || byte == '-' || byte == '.' || byte == '_')
+		if ((byte >= 'a' && byte <= 'z') || (byte >= '0' && byte <= '9') || byte == '-' || byte == '.' ||
+		    byte == '_')
 			continue;
 		fault(reader->problems, name.mark, "`container: %.*s`: a container's name has a-z, 0-9 and -",
 		      FAULT_ARG(name.span));
@@ -101,15 +106,17 @@ static void print_origin(struct printer *printer, const void *target)
 }
 
 #define OUT(member) offsetof(struct output_entry, member)
-#define SECOND INT64_C(1000000000)
+#define SECOND      INT64_C(1000000000)
 
 static const struct setting output_settings[] = {
-	{.key = "url", .type = SETTING_OWN, .flags = SETTING_REQUIRED, .read = read_url, .print = print_url, .takes = "URL",
+	{.key = "url", .type = SETTING_OWN, .flags = SETTING_REQUIRED, .read = read_url, .print = print_url,
+	 .takes = "URL",
 	 .help = "udp://HOST:PORT, unix:///PATH, unix://@NAME, unixstream:///PATH, tcp://HOST:PORT or stdout:"},
-	{.key = "name", .type = SETTING_STRING, .offset = OUT(settings.label), .shown = "the URL", .help = "the output's label"},
+	{.key = "name", .type = SETTING_STRING, .offset = OUT(settings.label), .shown = "the URL",
+	 .help = "the output's label"},
 	{.key = "dialect", .type = SETTING_OWN, .read = read_dialect, .print = print_dialect, .shown = "dogstatsd",
 	 .takes = "dogstatsd, statsd, graphite, influxdb, librato or signalfx", .help = "how lines are written"},
-	{.key = "prefix", .type = SETTING_TEXT, .offset = OUT(model.prefix), .fallback = "\"\"",
+	{.key = "prefix", .type = SETTING_TEXT, .flags = SETTING_NAME, .offset = OUT(model.prefix), .fallback = "\"\"",
 	 .help = "before every name on this output"},
 	{.key = "filter", .type = SETTING_TEXTS, .offset = OUT(model.filter), .fallback = "[\"**\"]",
 	 .help = "globs: which metrics go here, by name without this prefix; \"!GLOB\" excludes; the last match decides"},
@@ -117,8 +124,8 @@ static const struct setting output_settings[] = {
 	 .shown = "1432 for udp, else 8192", .help = "how much is sent at a time"},
 	{.key = "when_full", .type = SETTING_CHOICE, .offset = OUT(settings.when_full), .choices = when_full_names,
 	 .shown = "block for stdout, else drop", .help = "drop (counted), or stop reading pipes and standard input"},
-	{.key = "timers", .type = SETTING_CHOICE, .offset = OUT(model.timers), .choices = timers_names, .fallback = "ms",
-	 .help = "dogstatsd: as what timers go out"},
+	{.key = "timers", .type = SETTING_CHOICE, .offset = OUT(model.timers), .choices = timers_names,
+	 .fallback = "ms", .help = "dogstatsd: as what timers go out"},
 	{.key = "tags_in_name", .type = SETTING_BOOL, .offset = OUT(model.tags_in_name), .fallback = "false",
 	 .help = "statsd: the values of the metric's and the rule's tags follow its name"},
 	{.key = "origin", .type = SETTING_OWN, .read = read_origin, .print = print_origin,
@@ -126,8 +133,9 @@ static const struct setting output_settings[] = {
 	 .help = "dogstatsd: whose metrics these are"},
 	{.key = "cardinality", .type = SETTING_CHOICE, .offset = OUT(settings.cardinality), .min = CARDINALITY_NONE,
 	 .choices = cardinality_names, .shown = "DD_CARDINALITY", .help = "dogstatsd: which tags the Agent adds"},
-	{.key = "resolve_interval", .type = SETTING_DURATION, .offset = OUT(settings.resolve_interval_ns), .min = SECOND / 10,
-	 .max = 86400 * SECOND, .fallback = "30s", .help = "how often a host's name is resolved again"},
+	{.key = "resolve_interval", .type = SETTING_DURATION, .offset = OUT(settings.resolve_interval_ns),
+	 .min = SECOND / 10, .max = 86400 * SECOND, .fallback = "30s",
+	 .help = "how often a host's name is resolved again"},
 	{.key = "reopen_interval", .type = SETTING_DURATION, .flags = SETTING_OR_OFF,
 	 .offset = OUT(settings.reopen_interval_ns), .min = SECOND / 10, .max = 86400 * SECOND, .fallback = "60s",
 	 .help = "udp to another host: how often a new source port is taken"},
@@ -158,8 +166,9 @@ static void output_check(struct reader *reader, const struct node *node, const s
 	for (size_t i = 0; i < ARRAY_LEN(output_only); i++) {
 		const struct node_entry *given = node_find(node, output_only[i].key);
 		if (given && entry->model.dialect != output_only[i].dialect)
-			fault(reader->problems, given->key->mark, "`%s` has no meaning for the dialect %s: it belongs to %s",
-			      output_only[i].key, dialect_names[entry->model.dialect], dialect_names[output_only[i].dialect]);
+			fault(reader->problems, given->key->mark,
+			      "`%s` has no meaning for the dialect %s: it belongs to %s", output_only[i].key,
+			      dialect_names[entry->model.dialect], dialect_names[output_only[i].dialect]);
 	}
 }
 
@@ -249,5 +258,6 @@ void outputs_check(struct reader *reader, const struct settings *settings)
 		for (size_t k = 0; k < i; k++)
 			if (strcmp(settings->outputs[i].label, settings->outputs[k].label) == 0)
 				fault(reader->problems, settings->model.outputs[i].label.mark,
-				      "two outputs have the name `%s`: give each its own with `name`", settings->outputs[i].label);
+				      "two outputs have the name `%s`: give each its own with `name`",
+				      settings->outputs[i].label);
 }

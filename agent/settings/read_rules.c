@@ -1,6 +1,7 @@
 /* rules: [{match: step.completed, metrics: [{counter: step.completed}, …]}, …] */
 #include "base/decimal.h"
 #include "settings/fault.h"
+#include "settings/scalar.h"
 #include "settings/source.h"
 #include "settings/value.h"
 
@@ -29,9 +30,9 @@ static void read_kind(struct reader *reader, const struct node *node, void *targ
 	(void)target;
 }
 
-#define KIND(name, words)                                                                                              \
-	{                                                                                                              \
-		.key = name, .type = SETTING_OWN, .read = read_kind, .takes = "template", .help = words                \
+#define KIND(name, words)                                                                               \
+	{                                                                                               \
+		.key = name, .type = SETTING_OWN, .read = read_kind, .takes = "template", .help = words \
 	}
 
 static const struct setting metric_settings[] = {
@@ -42,8 +43,10 @@ static const struct setting metric_settings[] = {
 	KIND("distribution", "a distribution of values, computed by the server: its name"),
 	KIND("set", "counts different values: the name of the set"),
 	KIND("relay", "sends what a StatsD line brought again, with its type, value, rate and tags: its new name"),
-	{.key = "event", .type = SETTING_OWN, .read = read_kind, .takes = "map", .help = "an event in Datadog's stream"},
-	{.key = "service_check", .type = SETTING_OWN, .read = read_kind, .takes = "map", .help = "a Datadog service check"},
+	{.key = "event", .type = SETTING_OWN, .read = read_kind, .takes = "map",
+	 .help = "an event in Datadog's stream"},
+	{.key = "service_check", .type = SETTING_OWN, .read = read_kind, .takes = "map",
+	 .help = "a Datadog service check"},
 	{.key = "value", .type = SETTING_TEXT, .offset = offsetof(struct metric_model, value),
 	 .shown = "1 for a counter, else required", .help = "a field's name, or a number"},
 	{.key = "unit", .type = SETTING_CHOICE, .offset = offsetof(struct metric_model, unit), .min = UNIT_S,
@@ -55,17 +58,17 @@ static const struct setting metric_settings[] = {
 	 .help = "conditions, one of which must hold"},
 	{.key = "tags", .type = SETTING_TEMPLATE_TAGS, .offset = offsetof(struct metric_model, tags),
 	 .help = "tags of this metric; they come first"},
-	{.key = "sample_rate", .type = SETTING_TEXT, .offset = offsetof(struct metric_model, sample_rate), .shown = "1",
-	 .help = "the share that is sent, above 0 and at most 1; not for gauges and sets"},
+	{.key = "sample_rate", .type = SETTING_TEXT, .offset = offsetof(struct metric_model, sample_rate),
+	 .shown = "1", .help = "the share that is sent, above 0 and at most 1; not for gauges and sets"},
 };
 
 const struct table metric_table = {"a metric", "rules[].metrics[]", metric_settings, ARRAY_LEN(metric_settings)};
 
 static const struct setting event_settings[] = {
-	{.key = "title", .type = SETTING_TEMPLATE, .flags = SETTING_REQUIRED, .offset = offsetof(struct metric_model, name),
-	 .help = "the event's title"},
-	{.key = "text", .type = SETTING_TEMPLATE, .flags = SETTING_REQUIRED, .offset = offsetof(struct metric_model, text),
-	 .help = "the event's text"},
+	{.key = "title", .type = SETTING_TEMPLATE, .flags = SETTING_REQUIRED,
+	 .offset = offsetof(struct metric_model, name), .help = "the event's title"},
+	{.key = "text", .type = SETTING_TEMPLATE, .flags = SETTING_REQUIRED,
+	 .offset = offsetof(struct metric_model, text), .help = "the event's text"},
 	{.key = "alert", .type = SETTING_TEXT, .offset = offsetof(struct metric_model, alert), .shown = "info",
 	 .help = "error, warning, info or success"},
 	{.key = "key", .type = SETTING_TEMPLATE, .offset = offsetof(struct metric_model, key),
@@ -79,10 +82,10 @@ static const struct setting event_settings[] = {
 const struct table event_table = {"an event", "rules[].metrics[].event", event_settings, ARRAY_LEN(event_settings)};
 
 static const struct setting service_check_settings[] = {
-	{.key = "name", .type = SETTING_TEMPLATE, .flags = SETTING_REQUIRED, .offset = offsetof(struct metric_model, name),
-	 .help = "the name of the check; prefixes come before it"},
-	{.key = "status", .type = SETTING_TEXT, .flags = SETTING_REQUIRED, .offset = offsetof(struct metric_model, status),
-	 .help = "ok, warning, critical or unknown"},
+	{.key = "name", .type = SETTING_TEMPLATE, .flags = SETTING_REQUIRED,
+	 .offset = offsetof(struct metric_model, name), .help = "the name of the check; prefixes come before it"},
+	{.key = "status", .type = SETTING_TEXT, .flags = SETTING_REQUIRED,
+	 .offset = offsetof(struct metric_model, status), .help = "ok, warning, critical or unknown"},
 	{.key = "message", .type = SETTING_TEMPLATE, .offset = offsetof(struct metric_model, text),
 	 .help = "what the check says"},
 };
@@ -135,7 +138,8 @@ static bool metric_kind_read(struct reader *reader, const struct node *node, str
 			is_misspelt |= !table_find(&metric_table, node->entries[i].key->raw);
 		if (!node->is_cut && !is_misspelt)
 			fault(reader->problems, node->mark,
-			      "a metric needs its kind and name: counter, timer, gauge, histogram, distribution, set, relay, event or "
+			      "a metric needs its kind and name: counter, timer, gauge, histogram, distribution, set, "
+			      "relay, event or "
 			      "service_check");
 		return false;
 	}
@@ -149,7 +153,7 @@ static bool metric_kind_read(struct reader *reader, const struct node *node, str
 static void metric_check_key(struct reader *reader, const struct node *node, const char *key, unsigned takes)
 {
 	static const char *const articles[METRIC_KIND_COUNT] = {
-		"a counter", "a timer", "a gauge", "a histogram", "a distribution",
+		"a counter", "a timer", "a gauge",  "a histogram",     "a distribution",
 		"a set",     "a relay", "an event", "a service check",
 	};
 	const struct node_entry *entry = node_find(node, key);
@@ -159,7 +163,8 @@ static void metric_check_key(struct reader *reader, const struct node *node, con
 	size_t len = 0;
 	for (int kind = 0; kind < METRIC_KIND_COUNT; kind++)
 		if (kind_takes[kind] & takes)
-			len += (size_t)snprintf(kinds + len, sizeof(kinds) - len, "%s%s", len ? ", " : "", articles[kind]);
+			len += (size_t)snprintf(kinds + len, sizeof(kinds) - len, "%s%s", len ? ", " : "",
+			                        articles[kind]);
 	fault(reader->problems, entry->key->mark, "`%s` has no meaning here: it belongs to %s", key, kinds);
 }
 
@@ -229,22 +234,22 @@ static void read_metrics(struct reader *reader, const struct node *node, void *t
 }
 
 static const struct setting rule_settings[] = {
-	{.key = "match", .type = SETTING_TEXTS, .flags = SETTING_REQUIRED, .offset = offsetof(struct rule_model, match),
-	 .help = "an identifier, a glob, or a list of them"},
+	{.key = "match", .type = SETTING_TEXTS, .flags = SETTING_REQUIRED,
+	 .offset = offsetof(struct rule_model, match), .help = "an identifier, a glob, or a list of them"},
 	{.key = "name", .type = SETTING_TEXT, .offset = offsetof(struct rule_model, name), .shown = "FILE:LINE",
 	 .help = "the rule's label"},
 	{.key = "tags", .type = SETTING_TEMPLATE_TAGS, .offset = offsetof(struct rule_model, tags),
 	 .help = "tags of all metrics of this rule"},
 	{.key = "metrics", .type = SETTING_OWN, .read = read_metrics, .takes = "list of maps",
 	 .help = "what goes out for an event that matches"},
-	{.key = "continue", .type = SETTING_BOOL, .offset = offsetof(struct rule_model, is_continue), .fallback = "false",
-	 .help = "later rules of the file are asked too"},
+	{.key = "continue", .type = SETTING_BOOL, .offset = offsetof(struct rule_model, is_continue),
+	 .fallback = "false", .help = "later rules of the file are asked too"},
 	{.key = "drop", .type = SETTING_BOOL, .offset = offsetof(struct rule_model, is_drop), .fallback = "false",
 	 .help = "the event ends here, for all files"},
-	{.key = "replace", .type = SETTING_BOOL, .offset = offsetof(struct rule_model, is_replace), .fallback = "false",
-	 .help = "later files are not asked"},
-	{.key = "fallback", .type = SETTING_BOOL, .offset = offsetof(struct rule_model, is_fallback), .fallback = "false",
-	 .help = "acts only where no other rule of any file matched"},
+	{.key = "replace", .type = SETTING_BOOL, .offset = offsetof(struct rule_model, is_replace),
+	 .fallback = "false", .help = "later files are not asked"},
+	{.key = "fallback", .type = SETTING_BOOL, .offset = offsetof(struct rule_model, is_fallback),
+	 .fallback = "false", .help = "acts only where no other rule of any file matched"},
 };
 
 const struct table rule_table = {"a rule", "rules[]", rule_settings, ARRAY_LEN(rule_settings)};
@@ -253,7 +258,8 @@ static void rule_check(struct reader *reader, const struct node *node, const str
 {
 	const struct node_entry *match = node_find(node, "match");
 	if (match && match->value->kind == NODE_LIST && match->value->count == 0)
-		fault(reader->problems, match->value->mark, "`match` needs an identifier or a glob; \"**\" matches every event");
+		fault(reader->problems, match->value->mark,
+		      "`match` needs an identifier or a glob; \"**\" matches every event");
 	if (!rule->is_drop)
 		return;
 	const struct node_entry *metrics = node_find(node, "metrics"), *more = node_find(node, "continue");
@@ -262,6 +268,15 @@ static void rule_check(struct reader *reader, const struct node *node, const str
 		      "`drop: true` ends the event, so that these metrics never go out: remove one of the two");
 	if (more && rule->is_continue)
 		fault(reader->problems, more->key->mark, "`drop: true` ends the event: remove it, or `continue`");
+}
+
+/* Whether later rules are reached depends on a flag that cannot be read. */
+static bool is_doubtful(const struct node *node, const char *key)
+{
+	const struct node_entry *entry = node_find(node, key);
+	const char *why;
+	bool flag;
+	return entry && (entry->value->kind != NODE_SCALAR || scalar_bool(&flag, entry->value->text, &why) < 0);
 }
 
 void read_rules(struct reader *reader, const struct node *node, void *target)
@@ -276,13 +291,14 @@ void read_rules(struct reader *reader, const struct node *node, void *target)
 		struct rule_model rule = {.mark = item->mark};
 		if (item->kind != NODE_MAP) {
 			if (!item->is_faulty)
-				fault(reader->problems, item->mark, "a rule is a map, such as {match: GLOB, metrics: […]}, not %s",
-				      value_kind(item));
+				fault(reader->problems, item->mark,
+				      "a rule is a map, such as {match: GLOB, metrics: […]}, not %s", value_kind(item));
 			continue;
 		}
 		(void)table_read(reader, &rule_table, item, &rule);
 		rule_check(reader, item, &rule);
-		if (rule.match.count && !item->is_cut)
+		if (rule.match.count && !item->is_cut && !is_doubtful(item, "continue") &&
+		    !is_doubtful(item, "fallback"))
 			source->rules[source->rule_count++] = rule;
 	}
 }

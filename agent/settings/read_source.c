@@ -7,10 +7,12 @@
 static const struct setting source_settings[] = {
 	{.key = "include", .type = SETTING_TEXTS, .offset = OF(include),
 	 .help = "packs by name, files by path relative to this one; globs in byte order"},
-	{.key = "prefix", .type = SETTING_TEXT, .offset = OF(prefix), .shown = "\"\"",
+	{.key = "prefix", .type = SETTING_TEXT, .flags = SETTING_NAME, .offset = OF(prefix), .shown = "\"\"",
 	 .help = "before every metric name of this file's rules"},
-	{.key = "tags", .type = SETTING_TAGS, .offset = OF(tags), .help = "constant tags of every metric; an empty value is no tag"},
-	{.key = "identify", .type = SETTING_OWN, .read = read_identify, .takes = "map", .help = "how events are identified"},
+	{.key = "tags", .type = SETTING_TAGS, .offset = OF(tags),
+	 .help = "constant tags of every metric; an empty value is no tag"},
+	{.key = "identify", .type = SETTING_OWN, .read = read_identify, .takes = "map",
+	 .help = "how events are identified"},
 	{.key = "catalogue", .type = SETTING_OWN, .read = read_catalogue, .takes = "map of identifiers to maps",
 	 .help = "the known events"},
 	{.key = "fields", .type = SETTING_OWN, .read = read_fields, .takes = "map of names to maps or lists of maps",
@@ -19,7 +21,8 @@ static const struct setting source_settings[] = {
 	 .help = "state machines over the events of one entity"},
 	{.key = "rules", .type = SETTING_OWN, .read = read_rules, .takes = "list of maps",
 	 .help = "in order; the first that matches decides for its file"},
-	{.key = "tests", .type = SETTING_OWN, .read = read_tests, .takes = "list of maps", .help = "what `statsidecar test` runs"},
+	{.key = "tests", .type = SETTING_OWN, .read = read_tests, .takes = "list of maps",
+	 .help = "what `statsidecar test` runs"},
 };
 
 const struct table source_table = {"the configuration", "", source_settings, ARRAY_LEN(source_settings)};
@@ -27,10 +30,10 @@ const struct table source_table = {"the configuration", "", source_settings, ARR
 const struct table *table_at(size_t index)
 {
 	static const struct table *const tables[] = {
-		&source_table,    &settings_table,  &input_table,   &output_table,    &identify_table, &catalogue_table,
-		&field_table,     &pattern_table,   &rule_table,    &metric_table,    &event_table,    &service_check_table,
-		&lifecycle_table, &duration_table,  &test_table,    &limits_table,    &admin_table,    &telemetry_table,
-		&log_table,
+		&source_table,    &settings_table,      &input_table,     &output_table,   &identify_table,
+		&catalogue_table, &field_table,         &pattern_table,   &rule_table,     &metric_table,
+		&event_table,     &service_check_table, &lifecycle_table, &duration_table, &test_table,
+		&limits_table,    &admin_table,         &telemetry_table, &log_table,
 	};
 	return index < ARRAY_LEN(tables) ? tables[index] : NULL;
 }

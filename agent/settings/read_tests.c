@@ -1,5 +1,5 @@
-/* tests: [{name: …, event: {event: step.completed, …}, expect: [line, …]}, …]. Event maps become JSON lines: plain scalars
- * that are JSON's numbers, true, false, null (and ~) stay what they are, all else becomes a string. */
+/* tests: [{name: …, event: {event: step.completed, …}, expect: [line, …]}, …]. Event maps become JSON lines: plain
+ * scalars that are JSON's numbers, true, false, null (and ~) stay what they are, all else becomes a string. */
 #include "base/decimal.h"
 #include "settings/fault.h"
 #include "settings/source.h"
@@ -154,17 +154,20 @@ static void read_expect(struct reader *reader, const struct node *node, void *ta
 	for (size_t i = 0; i < test->expect.count; i++) {
 		const struct text *text = &test->expect.items[i];
 		if (outcome_find(text))
-			fault(reader->problems, text->mark, "an outcome stands alone: `expect: %.*s`", FAULT_ARG(text->span));
+			fault(reader->problems, text->mark, "an outcome stands alone: `expect: %.*s`",
+			      FAULT_ARG(text->span));
 	}
 }
 
 static const struct setting test_settings[] = {
 	{.key = "name", .type = SETTING_TEXT, .offset = offsetof(struct test_model, name), .shown = "FILE:LINE",
 	 .help = "what the test shows, in words"},
-	{.key = "event", .type = SETTING_OWN, .read = read_event, .takes = "map or text", .help = "the event: a map, or a line"},
+	{.key = "event", .type = SETTING_OWN, .read = read_event, .takes = "map or text",
+	 .help = "the event: a map, or a line"},
 	{.key = "events", .type = SETTING_OWN, .read = read_events, .takes = "list of maps or texts",
 	 .help = "several events, in order"},
-	{.key = "expect", .type = SETTING_OWN, .flags = SETTING_REQUIRED, .read = read_expect, .takes = "list of texts, or an outcome",
+	{.key = "expect", .type = SETTING_OWN, .flags = SETTING_REQUIRED, .read = read_expect,
+	 .takes = "list of texts, or an outcome",
 	 .help = "all metric lines, in any order, or the outcome of every event"},
 };
 
@@ -176,7 +179,8 @@ static bool read_test(struct reader *reader, const struct node *node, struct tes
 	test->mark = node->mark;
 	(void)table_read(reader, &test_table, node, test);
 	if (!test->name.span.at)
-		test->name = (struct text){arena_printf(reader->arena, "%s:%u", node->mark.file, node->mark.line), node->mark};
+		test->name = (struct text){arena_printf(reader->arena, "%s:%u", node->mark.file, node->mark.line),
+		                           node->mark};
 	if (event && events)
 		fault(reader->problems, events->key->mark, "a test has `event` or `events`, not both");
 	if (!event && !events && !node->is_cut)

@@ -10,11 +10,7 @@ struct measure {
 
 /* The largest first: a compound duration goes down. */
 static const struct measure durations[] = {
-	{"d", 86400000000000},
-	{"h", 3600000000000},
-	{"m", 60000000000},
-	{"s", 1000000000},
-	{"ms", 1000000},
+	{"d", 86400000000000}, {"h", 3600000000000}, {"m", 60000000000}, {"s", 1000000000}, {"ms", 1000000},
 };
 
 static const struct measure sizes[] = {
@@ -41,8 +37,8 @@ static int take_number(int64_t *number, struct span *text)
 static struct span take_unit(struct span *text)
 {
 	size_t len = 0;
-	while (len < text->len && ((text->at[len] >= 'a' && text->at[len] <= 'z') ||
-	                           (text->at[len] >= 'A' && text->at[len] <= 'Z')))
+	while (len < text->len &&
+	       ((text->at[len] >= 'a' && text->at[len] <= 'z') || (text->at[len] >= 'A' && text->at[len] <= 'Z')))
 		len++;
 	struct span unit = {text->at, len};
 	*text = span_skip(*text, len);
@@ -61,7 +57,7 @@ int scalar_duration(int64_t *ns, struct span text, const char **why)
 		if (take_number(&number, &text) < 0)
 			return -1;
 		struct span unit = take_unit(&text);
-		if (unit.len == 0) {
+		if (unit.len == 0 && text.len == 0) {
 			*why = "a duration needs a unit: ms, s, m, h or d";
 			return -1;
 		}
@@ -144,7 +140,8 @@ void scalar_write_duration(char *out, int64_t ns)
 		int64_t number = ns / durations[i].size;
 		ns %= durations[i].size;
 		if (number)
-			len += (size_t)snprintf(out + len, SCALAR_TEXT_MAX - len, "%lld%s", (long long)number, durations[i].name);
+			len += (size_t)snprintf(out + len, SCALAR_TEXT_MAX - len, "%lld%s", (long long)number,
+			                        durations[i].name);
 	}
 	if (len == 0)
 		snprintf(out, SCALAR_TEXT_MAX, "0s");

@@ -1,6 +1,6 @@
 /* A configuration as the agent uses it: the model of what to translate (lib/map/model.h) and the settings of what to
- * open. settings_load() reads the file, its includes and the environment, and reports every fault with its place; nothing
- * of libyaml is seen outside agent/settings/.
+ * open. settings_load() reads the file, its includes and the environment, and reports every fault with its place;
+ * nothing of libyaml is seen outside agent/settings/.
  *
  * Ownership: everything hangs in settings->arena and is freed by settings_free(). */
 #ifndef STATSIDECAR_SETTINGS_SETTINGS_H
@@ -43,8 +43,8 @@ struct network {
 struct input_settings {
 	struct endpoint endpoint;
 	const char *label;
-	bool is_default; /* stands only by default: failing to open it is a warning */
-	uint32_t mode;   /* fifo, unix, unixstream */
+	bool is_default;   /* stands only by default: failing to open it is a warning */
+	uint32_t mode;     /* fifo, unix, unixstream */
 	const char *group; /* fifo; NULL: unchanged */
 	struct network *allow_from;
 	size_t allow_from_count;
@@ -119,10 +119,11 @@ struct settings_request {
 	const char *dialect; /* --dialect: of every output */
 };
 
-/* Every fault is added to problems, those of mapping_compile() not among them. Where there is one the settings hold only
- * what could be read, for mapping_compile() to find further faults in, and must not be used otherwise: look at
- * problems->count. NULL where nothing could be read at all. File names in problems stay valid until settings_names_free()
- * (they are kept in a table of the process), which ends them for good: only before the program ends. */
+/* Every fault is added to problems, those of mapping_compile() not among them. Where there is one the settings hold
+ * only what could be read, for mapping_compile() to find further faults in, and must not be used otherwise: look at
+ * problems->count. NULL where nothing could be read at all. File names in problems stay valid until
+ * settings_names_free() (they are kept in a table of the process), which ends them for good: only before the program
+ * ends. */
 struct settings *settings_load(const struct settings_request *request, struct problems *problems);
 void settings_free(struct settings *settings);
 void settings_names_free(void);
@@ -131,8 +132,8 @@ void settings_names_free(void);
 void settings_print(const struct settings *settings, FILE *out);
 
 /* Takes a URL apart; 0, or -1 and *why (static text that says what to write instead). The texts are put into arena. */
-int endpoint_parse(struct endpoint *endpoint, struct span url, uint16_t default_port, struct arena *arena, const char **why)
-	__attribute__((warn_unused_result));
+int endpoint_parse(struct endpoint *endpoint, struct span url, uint16_t default_port, struct arena *arena,
+                   const char **why) __attribute__((warn_unused_result));
 
 /* An embedded pack's text, or NULL: packs are conf/ files that the build embeds (agent/settings/packs.h). */
 struct pack {

@@ -1,5 +1,5 @@
-/* One file of a configuration (or a pack) as it was read, before files are merged. The readers of the maps that any file
- * may hold fill it; each of them reports what is wrong and leaves it out. */
+/* One file of a configuration (or a pack) as it was read, before files are merged. The readers of the maps that any
+ * file may hold fill it; each of them reports what is wrong and leaves it out. */
 #ifndef STATSIDECAR_SETTINGS_SOURCE_H
 #define STATSIDECAR_SETTINGS_SOURCE_H
 
@@ -9,7 +9,6 @@
 struct source {
 	const char *path;      /* as users see it */
 	const char *directory; /* ends with /; NULL: a pack, which has none */
-	bool is_cut;           /* something of it could not be read at all */
 	struct texts include;
 	struct text prefix;
 	struct identify_model identify; /* items == NULL: not given */

@@ -100,19 +100,34 @@ static void choice_read(struct reader *reader, const struct setting *setting, co
 		*(unsigned *)setting_place(setting, target) = (unsigned)(choice + (int)setting->min);
 }
 
+static bool name_check(struct reader *reader, const struct setting *setting, const struct text *text)
+{
+	for (size_t i = 0; i < text->span.len && setting->flags & SETTING_NAME; i++) {
+		char byte = text->span.at[i];
+		if ((byte >= 'A' && byte <= 'Z') || (byte >= 'a' && byte <= 'z') || (byte >= '0' && byte <= '9') ||
+		    strchr("_.-", byte))
+			continue;
+		fault(reader->problems, text->mark, "`%s: %.*s`: a metric's name takes A-Za-z0-9_.- only", setting->key,
+		      FAULT_ARG(text->span));
+		return false;
+	}
+	return true;
+}
+
 void setting_read(struct reader *reader, const struct setting *setting, const struct node *node, void *target)
 {
 	void *place = setting_place(setting, target);
 	struct text text;
 	switch (setting->type) {
 	case SETTING_TEXT:
-		(void)value_text(reader, setting->key, node, place);
+		if (value_text(reader, setting->key, node, &text) && name_check(reader, setting, &text))
+			*(struct text *)place = text;
 		break;
 	case SETTING_TEMPLATE:
 		(void)value_template(reader, setting->key, node, place);
 		break;
 	case SETTING_STRING:
-		if (value_text(reader, setting->key, node, &text))
+		if (value_text(reader, setting->key, node, &text) && name_check(reader, setting, &text))
 			*(const char **)place = text.span.at;
 		break;
 	case SETTING_TEXTS:
@@ -151,7 +166,8 @@ void table_defaults(struct reader *reader, const struct table *table, void *targ
 		if (!table->settings[i].fallback)
 			continue;
 		struct problems problems = {0};
-		struct node *node = yaml_tree_read(span_of(table->settings[i].fallback), "default", reader->arena, &problems);
+		struct node *node =
+			yaml_tree_read(span_of(table->settings[i].fallback), "default", reader->arena, &problems);
 		struct reader own = {reader->arena, &problems};
 		setting_read(&own, &table->settings[i], node, target);
 		assert(problems.count == 0);
@@ -167,7 +183,8 @@ const struct setting *table_find(const struct table *table, struct span key)
 	return NULL;
 }
 
-const struct setting *table_unknown_key(struct reader *reader, const struct part *parts, size_t part_count, const struct node *key)
+const struct setting *table_unknown_key(struct reader *reader, const struct part *parts, size_t part_count,
+                                        const struct node *key)
 {
 	const char *keys[128];
 	char known[512] = "";
@@ -196,7 +213,8 @@ const struct setting *table_unknown_key(struct reader *reader, const struct part
 	return NULL;
 }
 
-static void table_check_required(struct reader *reader, const struct table *table, const struct node *node, uint64_t given)
+static void table_check_required(struct reader *reader, const struct table *table, const struct node *node,
+                                 uint64_t given)
 {
 	for (size_t i = 0; i < table->count && !node->is_cut; i++)
 		if ((table->settings[i].flags & SETTING_REQUIRED) && !(given >> i & 1))

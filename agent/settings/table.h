@@ -1,6 +1,6 @@
 /* One table describes the keys of one kind of map: what each takes, its default, its bounds, where it goes, what it is
- * for. The same rows read configurations, set defaults, find misspelt keys, print the effective configuration and make the
- * reference documentation. */
+ * for. The same rows read configurations, set defaults, find misspelt keys, print the effective configuration and make
+ * the reference documentation. */
 #ifndef STATSIDECAR_SETTINGS_TABLE_H
 #define STATSIDECAR_SETTINGS_TABLE_H
 
@@ -36,6 +36,7 @@ enum setting_type {
 enum setting_flag {
 	SETTING_REQUIRED = 1,
 	SETTING_OR_OFF = 2, /* a duration that may be `off`, which is 0 */
+	SETTING_NAME = 4,   /* a text that becomes part of a metric's name: A-Za-z0-9_.- */
 };
 
 struct setting {
@@ -45,8 +46,8 @@ struct setting {
 	size_t offset;
 	int64_t min, max;
 	const char *const *choices; /* ends with NULL */
-	/* SETTING_OWN: target is the whole struct that the table describes. print writes `key: value` where there is a value
-	 * (print.h); NULL: whoever prints the map does it. */
+	/* SETTING_OWN: target is the whole struct that the table describes. print writes `key: value` where there is a
+	 * value (print.h); NULL: whoever prints the map does it. */
 	void (*read)(struct reader *reader, const struct node *node, void *target);
 	void (*print)(struct printer *printer, const void *target);
 	const char *fallback; /* the default, as a configuration would write it; NULL: not given is not given */
@@ -71,15 +72,16 @@ struct part {
 /* Sets all defaults of the table. */
 void table_defaults(struct reader *reader, const struct table *table, void *target);
 
-/* Reads a map into target; what is wrong is reported and left at its default. Bit i of the answer: settings[i] was given
- * (whether or not it could be read, or was misspelt). */
+/* Reads a map into target; what is wrong is reported and left at its default. Bit i of the answer: settings[i] was
+ * given (whether or not it could be read, or was misspelt). */
 uint64_t table_read(struct reader *reader, const struct table *table, const struct node *node, void *target);
 
 /* Reads one value by its row. */
 void setting_read(struct reader *reader, const struct setting *setting, const struct node *node, void *target);
 
 /* Says `unknown key …`; the row that was meant, or NULL. */
-const struct setting *table_unknown_key(struct reader *reader, const struct part *parts, size_t part_count, const struct node *key);
+const struct setting *table_unknown_key(struct reader *reader, const struct part *parts, size_t part_count,
+                                        const struct node *key);
 
 /* The row of a key, or NULL. */
 const struct setting *table_find(const struct table *table, struct span key);

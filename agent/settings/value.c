@@ -37,7 +37,8 @@ bool value_text(struct reader *reader, const char *name, const struct node *node
 		return false;
 	}
 	if (node_is_nothing(node)) {
-		fault(reader->problems, node->mark, "`%s` has no value here: write one, or \"\" for an empty text", name);
+		fault(reader->problems, node->mark, "`%s` has no value here: write one, or \"\" for an empty text",
+		      name);
 		return false;
 	}
 	if (node->kind != NODE_SCALAR) {
@@ -54,8 +55,9 @@ bool value_template(struct reader *reader, const char *name, const struct node *
 		return false;
 	if (!node->capture)
 		return true;
-	fault(reader->problems, node->mark, "write {%c} for what the pattern's star number %c caught ($$%c for a dollar and a %c)",
-	      node->capture, node->capture, node->capture, node->capture);
+	fault(reader->problems, node->mark,
+	      "write {%c} for what the pattern's star number %c caught ($$%c for a dollar and a %c)", node->capture,
+	      node->capture, node->capture, node->capture);
 	return false;
 }
 
@@ -96,7 +98,8 @@ static bool value_is(struct reader *reader, const char *name, const struct node 
 	               (node->raw.len == 0 || span_is(node->raw, "null") || span_is(node->raw, "~"));
 	if (!is_null && !node->is_faulty)
 		fault(reader->problems, node->mark, "`%s` takes %s, not %s", name,
-		      kind == NODE_MAP ? "a map (KEY: VALUE)" : "a list ([A, B], or lines that begin with -)", value_kind(node));
+		      kind == NODE_MAP ? "a map (KEY: VALUE)" : "a list ([A, B], or lines that begin with -)",
+		      value_kind(node));
 	return false;
 }
 

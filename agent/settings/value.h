@@ -1,5 +1,6 @@
-/* Node -> value, for what several maps share. Each reports what does not fit, with what to write, and answers whether it
- * could read the value; a node whose text is known to be faulty is refused without a word. name is the key, for messages. */
+/* Node -> value, for what several maps share. Each reports what does not fit, with what to write, and answers whether
+ * it could read the value; a node whose text is known to be faulty is refused without a word. name is the key, for
+ * messages. */
 #ifndef STATSIDECAR_SETTINGS_VALUE_H
 #define STATSIDECAR_SETTINGS_VALUE_H
 

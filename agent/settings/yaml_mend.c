@@ -70,7 +70,8 @@ static bool mend_colon(struct mender *mender, yaml_mark_t mark)
 	return true;
 }
 
-/* Where the brace run ends that begins (step 1) or that began (step -1) at `at`, on the same line; mender->len: nowhere. */
+/* Where the brace run ends that begins (step 1) or that began (step -1) at `at`, on the same line; mender->len:
+ * nowhere. */
 static size_t mend_matching(const struct mender *mender, size_t at, int step)
 {
 	char own = mender->text[at], other = own == '{' ? '}' : '{';
@@ -162,15 +163,17 @@ static void mend_report(const struct mender *mender, const yaml_parser_t *parser
 		}
 		fault(mender->problems, mark, "a character that YAML does not allow: %s", problem);
 	} else if (strstr(context, "quoted scalar")) {
-		fault(mender->problems, mend_mark(mender, parser->context_mark), "a quote opens here and is never closed");
+		fault(mender->problems, mend_mark(mender, parser->context_mark),
+		      "a quote opens here and is never closed");
 	} else if (strstr(problem, "cannot start any token")) {
 		fault(mender->problems, mark, "a tab cannot indent: use blanks");
 	} else if (strstr(context, "flow")) {
 		fault(mender->problems, mark, "%s, in the %s that opens on line %zu", problem,
 		      strstr(context, "mapping") ? "{ }" : "[ ]", parser->context_mark.line + 1);
 	} else if (*context) {
-		fault(mender->problems, mark, "%s: check the indentation of this line and of those above (%s from line %zu)",
-		      problem, context, parser->context_mark.line + 1);
+		fault(mender->problems, mark,
+		      "%s: check the indentation of this line and of those above (%s from line %zu)", problem, context,
+		      parser->context_mark.line + 1);
 	} else {
 		fault(mender->problems, mark, "%s: check the indentation of this line and of those above", problem);
 	}
@@ -201,7 +204,8 @@ static bool mend_once(struct mender *mender)
 	return is_done;
 }
 
-void yaml_mend(struct mended *mended, struct span text, const char *file, struct arena *arena, struct problems *problems)
+void yaml_mend(struct mended *mended, struct span text, const char *file, struct arena *arena,
+               struct problems *problems)
 {
 	struct span copy = arena_copy(arena, text);
 	char *bytes = arena_alloc(arena, copy.len + 1);

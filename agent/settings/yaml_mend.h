@@ -1,6 +1,6 @@
-/* What YAML cannot read but everybody writes once: `match: **`, `filter: [!debug.*]`, `counter: {event}.x`, `text: a: b`.
- * Each such fault is reported with the hint to quote the text, and mended in a copy (the offending bytes become `x`, so that
- * all places stay), so that one run finds the faults behind it too. */
+/* What YAML cannot read but everybody writes once: `match: **`, `filter: [!debug.*]`, `counter: {event}.x`, `text: a:
+ * b`. Each such fault is reported with the hint to quote the text, and mended in a copy (the offending bytes become
+ * `x`, so that all places stay), so that one run finds the faults behind it too. */
 #ifndef STATSIDECAR_SETTINGS_YAML_MEND_H
 #define STATSIDECAR_SETTINGS_YAML_MEND_H
 
@@ -16,6 +16,7 @@ struct mended {
 	bool is_broken; /* there is a fault that cannot be mended: the document ends there */
 };
 
-void yaml_mend(struct mended *mended, struct span text, const char *file, struct arena *arena, struct problems *problems);
+void yaml_mend(struct mended *mended, struct span text, const char *file, struct arena *arena,
+               struct problems *problems);
 
 #endif

@@ -88,7 +88,8 @@ static void build_refuse_tag(struct builder *builder, struct node *node, const y
 		return;
 	node->is_faulty = true;
 	if (strncmp(name, core, sizeof(core) - 1) == 0)
-		fault(builder->problems, node->mark, "tags such as !!%s are not read: the key decides the type; quote a text",
+		fault(builder->problems, node->mark,
+		      "tags such as !!%s are not read: the key decides the type; quote a text",
 		      name + sizeof(core) - 1);
 	else
 		fault(builder->problems, node->mark,
@@ -139,7 +140,8 @@ static struct node *build_alias(struct builder *builder, const yaml_event_t *eve
 	if (anchor)
 		fault(builder->problems, mark, "`*%.*s` stands inside of what it names", FAULT_ARG(name));
 	else
-		fault(builder->problems, mark, "a text that begins with * must stand in quotes: \"*%.*s\" (no anchor has that name)",
+		fault(builder->problems, mark,
+		      "a text that begins with * must stand in quotes: \"*%.*s\" (no anchor has that name)",
 		      FAULT_ARG(name));
 	struct node *node = build_new(builder, event, NODE_SCALAR);
 	node->raw = node->text = arena_copy(builder->arena, name);
@@ -205,14 +207,16 @@ static void map_merge(struct builder *builder, struct node *map, const struct no
 			if (source->items[i]->kind == NODE_MAP)
 				map_merge(builder, map, source->items[i]);
 			else
-				fault(builder->problems, source->items[i]->mark, "`<<` takes maps: write *NAME of an anchored map");
+				fault(builder->problems, source->items[i]->mark,
+				      "`<<` takes maps: write *NAME of an anchored map");
 		}
 	} else if (source->kind == NODE_MAP) {
 		for (size_t i = 0; i < source->count; i++)
 			if (!map_has(map, source->entries[i].key->raw, map->count))
 				map_add(builder, map, source->entries[i]);
 	} else if (!source->is_faulty) {
-		fault(builder->problems, source->mark, "`<<` takes a map or a list of maps: write *NAME of an anchored map");
+		fault(builder->problems, source->mark,
+		      "`<<` takes a map or a list of maps: write *NAME of an anchored map");
 	}
 }
 
@@ -220,14 +224,15 @@ static void map_merge(struct builder *builder, struct node *map, const struct no
 static bool build_key_check(struct builder *builder, const struct node *map, const struct node *key)
 {
 	if (key->kind != NODE_SCALAR) {
-		fault(builder->problems, key->mark, "a key must be a text: one that begins with { or [ must stand in quotes");
+		fault(builder->problems, key->mark,
+		      "a key must be a text: one that begins with { or [ must stand in quotes");
 		return false;
 	}
 	for (size_t i = 0; i < map->count; i++) {
 		if (!span_equal(map->entries[i].key->raw, key->raw))
 			continue;
-		fault(builder->problems, key->mark, "the key `%.*s` stands here twice: line %u has it already", FAULT_ARG(key->raw),
-		      map->entries[i].key->mark.line);
+		fault(builder->problems, key->mark, "the key `%.*s` stands here twice: line %u has it already",
+		      FAULT_ARG(key->raw), map->entries[i].key->mark.line);
 		break;
 	}
 	return true;
@@ -295,7 +300,8 @@ static struct node *build_document(struct builder *builder)
 	while (build_next(builder, &event)) {
 		if (event.type == YAML_DOCUMENT_START_EVENT && ++documents == 2) {
 			fault(builder->problems, mark_of(builder, event.start_mark),
-			      "a second document begins here: a configuration is one document; use `include` for further files");
+			      "a second document begins here: a configuration is one document; use `include` for "
+			      "further files");
 			builder->is_over = true;
 		}
 		if (event.type == YAML_STREAM_END_EVENT)

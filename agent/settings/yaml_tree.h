@@ -1,7 +1,7 @@
-/* One YAML document -> a tree of nodes, each with its place. Anchors, aliases and `<<` are resolved here: an aliased node
- * is shared, so the tree is a graph without cycles of at most YAML_NODES_MAX nodes, counted as often as they are used.
- * Everything that is no YAML, or YAML that configurations do not have (tags, several documents, repeated keys, keys that
- * are no texts), is a fault; reading goes on behind it wherever that makes sense.
+/* One YAML document -> a tree of nodes, each with its place. Anchors, aliases and `<<` are resolved here: an aliased
+ * node is shared, so the tree is a graph without cycles of at most YAML_NODES_MAX nodes, counted as often as they are
+ * used. Everything that is no YAML, or YAML that configurations do not have (tags, several documents, repeated keys,
+ * keys that are no texts), is a fault; reading goes on behind it wherever that makes sense.
  *
  * Ownership: nodes and texts live in the arena; file is borrowed by every mark. */
 #ifndef STATSIDECAR_SETTINGS_YAML_TREE_H
@@ -22,15 +22,15 @@ struct node_entry {
 struct node {
 	enum node_kind kind;
 	struct mark mark;
-	uint32_t weight;  /* nodes in it, itself included, aliases counted as often as they are used */
-	bool is_plain;    /* scalar: without quotes */
-	bool is_flow;     /* list, map: [ ] or { } */
-	bool is_cut;      /* the document broke off inside of it: what is missing may only be unread */
-	bool is_faulty;   /* a fault of its text was reported: whoever would read it need not complain */
-	bool is_expanded; /* expand_tree() was here */
-	char capture;     /* scalar: the digit of an unexpanded $1 or ${1}, else 0 */
-	struct span raw;  /* scalar: as written */
-	struct span text; /* scalar: after expand_tree() */
+	uint32_t weight;            /* nodes in it, itself included, aliases counted as often as they are used */
+	bool is_plain;              /* scalar: without quotes */
+	bool is_flow;               /* list, map: [ ] or { } */
+	bool is_cut;                /* the document broke off inside of it: what is missing may only be unread */
+	bool is_faulty;             /* a fault of its text was reported: whoever would read it need not complain */
+	bool is_expanded;           /* expand_tree() was here */
+	char capture;               /* scalar: the digit of an unexpanded $1 or ${1}, else 0 */
+	struct span raw;            /* scalar: as written */
+	struct span text;           /* scalar: after expand_tree() */
 	struct node **items;        /* list */
 	struct node_entry *entries; /* map: as written, then what `<<` brought; a repeated key stands there twice */
 	size_t count;
