@@ -18,6 +18,8 @@ sleeps for a while and hopes: everything waits for the thing itself, up to DEADL
 STATSIDECAR names the program under test, STATSIDECAR_WRAPPER what it is run by (`valgrind …`).
 """
 
+import collections
+import fcntl
 import os
 import pathlib
 import re
@@ -324,6 +326,40 @@ class Agent:
         if self._own_directory is not None:
             self._own_directory.cleanup()
 
+    # -- what it says of itself --
+
+    def counters(self):
+        """Its own counters now: a Counter whose keys are `name` or `name{label="value"}`; absent ones are 0."""
+        before = sum("counters: end" in line for line in self.stderr.all())
+        self.send_signal(signal.SIGUSR1)
+
+        def answers():
+            lines = self.stderr.all()
+            ends = [i for i, line in enumerate(lines) if "counters: end" in line]
+            return lines[ends[before - 1] + 1 if before else 0 : ends[before]] if len(ends) > before else None
+
+        found = collections.Counter()
+        for line in wait_until(answers, "the counters in the log"):
+            if "counters: " in line:
+                for key, value in re.findall(r'(statsidecar_\w+(?:\{(?:"(?:[^"\\]|\\.)*"|[^"}])*\})?) (\d+)', line):
+                    found[key] = int(value)
+        return found
+
+    def outcomes(self):
+        """Events by outcome, those that there are."""
+        prefix = 'statsidecar_events_total{outcome="'
+        return {k[len(prefix) : -2]: v for k, v in self.counters().items() if k.startswith(prefix) and v}
+
+    def check_balance(self, counters=None):
+        """Everything received has an outcome; returns the counters."""
+        counters = counters or self.counters()
+        equal(
+            total(counters, "statsidecar_events_total"),
+            total(counters, "statsidecar_events_received_total"),
+            "events by outcome, events received",
+        )
+        return counters
+
     # -- what the kernel knows of it --
 
     def descriptors(self):
@@ -355,6 +391,11 @@ class Agent:
             if row.startswith(what + ":"):
                 return int(row.split()[1])
         raise Failure(f"/proc/{self.pid}/status has no {what}")
+
+
+def total(counters, name, label=""):
+    """The sum of a counter over its labels, of those that contain `label="value"` alone where that is given."""
+    return sum(v for k, v in counters.items() if k.split("{")[0] == name and label in k)
 
 
 # ---- senders ----
@@ -471,3 +512,15 @@ def need(*programs):
     for program in programs:
         if shutil.which(program) is None:
             skip(f"{program} is not installed")
+
+
+def need_pipe_size(size):
+    """Skips the test where the kernel gives no pipe of so many bytes."""
+    reader, writer = os.pipe()
+    try:
+        fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, size)
+    except OSError as error:
+        skip(f"no pipe of {size} bytes here: {error}")
+    finally:
+        os.close(reader)
+        os.close(writer)
