@@ -30,7 +30,7 @@ static bool is_reserved_key(struct span key)
 static bool has_dogstatsd(const struct model *model)
 {
 	for (size_t i = 0; i < model->output_count; i++)
-		if (model->outputs[i].dialect == DIALECT_DOGSTATSD)
+		if (model->outputs[i].dialect == DIALECT_DOGSTATSD && !model->outputs[i].is_imagined)
 			return true;
 	return false;
 }

@@ -199,6 +199,7 @@ struct output_model {
 	struct tags_model tags; /* constants behind all others, where no other tag has their key (DD_ENV …, origin) */
 	struct span suffix;     /* dogstatsd: "|c:…|e:…|card:…", ready for the wire; may be empty */
 	uint32_t max_datagram;  /* bytes */
+	bool is_imagined;       /* nobody reads it: an event's field may give the tags that the Datadog Agent takes for itself */
 	struct mark mark;
 };
 

@@ -84,8 +84,9 @@ static bool pattern_holds(struct subject *subject, const struct classify_pattern
 	return is_found && !subject_fails(subject, &pattern->when);
 }
 
-static void set_text(struct standard *standard, struct span text)
+static void set_text(struct standard *standard, struct span text, enum standard_origin origin)
 {
+	standard->origin = (uint8_t)origin;
 	standard->value = (struct value){text.at, (uint32_t)text.len, VALUE_STRING, ESCAPES_NONE};
 	standard->is_present = true;
 }
@@ -96,12 +97,12 @@ static bool classify(struct subject *subject, struct standard *standard, const s
 	struct span text;
 	if (!subject_text(subject, variant->classify, &text) || text.len == 0) {
 		if (variant->has_missing)
-			set_text(standard, variant->missing);
+			set_text(standard, variant->missing, STANDARD_MISSING);
 		return variant->has_missing;
 	}
 	for (uint16_t i = 0; i < variant->pattern_count; i++) {
 		if (pattern_holds(subject, &variant->patterns[i], text)) {
-			set_text(standard, variant->patterns[i].is);
+			set_text(standard, variant->patterns[i].is, STANDARD_CLASSIFIED);
 			return true;
 		}
 	}
@@ -118,8 +119,18 @@ static bool between(struct subject *subject, struct standard *standard, const st
 		return false;
 	const size_t len = timestamp_write_seconds(standard->text, difference);
 	standard->value = (struct value){standard->text, (uint32_t)len, VALUE_NUMBER, ESCAPES_NONE};
+	standard->origin = STANDARD_BETWEEN;
 	standard->is_present = true;
 	return true;
+}
+
+static void take_payload(struct subject *subject, struct standard *standard, struct value *value, uint16_t source)
+{
+	event_text(subject->event, value);
+	standard->value = *value;
+	standard->is_present = true;
+	standard->origin = STANDARD_PAYLOAD;
+	standard->source = source;
 }
 
 /* from, between, lifecycle, default: in this order. */
@@ -129,9 +140,7 @@ static void work_out(struct subject *subject, struct standard *standard, const s
 		struct value *value = filled_payload(subject, variant->from[i]);
 		if (!value)
 			continue;
-		event_text(subject->event, value);
-		standard->value = *value;
-		standard->is_present = true;
+		take_payload(subject, standard, value, variant->from[i]);
 		return;
 	}
 	if (variant->has_between && between(subject, standard, variant))
@@ -139,7 +148,7 @@ static void work_out(struct subject *subject, struct standard *standard, const s
 	if (variant->has_classify && classify(subject, standard, variant))
 		return;
 	if (variant->has_default)
-		set_text(standard, variant->default_value);
+		set_text(standard, variant->default_value, STANDARD_DEFAULT);
 }
 
 static struct value *standard_value(struct subject *subject, uint16_t index)
@@ -150,16 +159,14 @@ static struct value *standard_value(struct subject *subject, uint16_t index)
 		const uint8_t variant = subject->variants[index];
 		standard->epoch = subject->epoch;
 		standard->is_present = false;
+		standard->origin = STANDARD_ABSENT;
 		if (variant) {
 			work_out(subject, standard, &field->variants[variant - 1]);
 		} else {
 			/* No entry applies to this event: the payload's own field of that name, as it came. */
 			struct value *value = payload_get(subject->event, &subject->mapping->payload[field->own]);
-			if (value) {
-				event_text(subject->event, value);
-				standard->value = *value;
-				standard->is_present = true;
-			}
+			if (value)
+				take_payload(subject, standard, value, field->own);
 		}
 	}
 	return standard->is_present ? &standard->value : NULL;

@@ -6,16 +6,33 @@
 #include "base/timestamp.h"
 #include "map/mapping.h"
 
+/* Where a standard field came from, for explain. */
+enum standard_origin {
+	STANDARD_ABSENT,
+	STANDARD_PAYLOAD,    /* source: the reference of `from`, or the field's own name */
+	STANDARD_BETWEEN,
+	STANDARD_LIFECYCLE,
+	STANDARD_CLASSIFIED, /* a pattern holds */
+	STANDARD_MISSING,    /* what was to be classified is absent */
+	STANDARD_DEFAULT,
+};
+
 /* A standard field of the present event. */
 struct standard {
 	uint32_t epoch; /* of the event that `value` belongs to */
 	bool is_present;
+	uint8_t origin;  /* enum standard_origin */
+	uint16_t source; /* index into mapping->payload */
 	struct value value;
 	char text[TIMESTAMP_SECONDS_MAX]; /* what `between` gave */
 };
 
-/* Where a standard field came from, for explain. */
-enum standard_origin { ORIGIN_ABSENT, ORIGIN_PAYLOAD, ORIGIN_BETWEEN, ORIGIN_LIFECYCLE, ORIGIN_CLASSIFIED, ORIGIN_DEFAULT };
+/* A standard field that a lifecycle fills where the payload does not. */
+struct fill {
+	uint16_t field;
+	uint8_t len;
+	char text[TIMESTAMP_SECONDS_MAX];
+};
 
 struct subject {
 	const struct mapping *mapping;
@@ -27,6 +44,8 @@ struct subject {
 	uint32_t epoch;
 	struct value part;             /* what a reference to the identifier gave last */
 	struct value state_from, state_to, state_duration; /* len 0: the event moved nothing */
+	struct fill fills[LIFECYCLES_MAX];
+	uint8_t fill_count;
 };
 
 int subject_init(struct subject *subject, const struct mapping *mapping, struct lifecycle_event *event)

@@ -26,8 +26,8 @@ struct trace {
 	               const struct condition *condition);
 	/* For each output of a metric that was made; line is empty unless it was packed. */
 	void (*line)(void *context, uint16_t output, enum line_fate fate, struct span line);
-	/* The end of an event. */
-	void (*done)(void *context, enum outcome outcome, uint16_t input);
+	/* The end of an event; the line it came from, of a batch its own element. */
+	void (*done)(void *context, enum outcome outcome, uint16_t input, struct span line);
 };
 
 #endif

@@ -232,12 +232,12 @@ static struct span identify(struct translator *translator)
 	return mapping->inputs[translator->input].event;
 }
 
-static void finish(struct translator *translator, enum outcome outcome)
+static void finish(struct translator *translator, enum outcome outcome, struct span line)
 {
 	translator->accounts->inputs[translator->input].received++;
 	translator->accounts->outcomes[outcome]++;
 	if (translator->trace)
-		translator->trace->done(translator->trace->context, outcome, translator->input);
+		translator->trace->done(translator->trace->context, outcome, translator->input, line);
 }
 
 static void reject(struct translator *translator, enum outcome outcome, struct span line, const char *why, uint32_t column)
@@ -245,7 +245,7 @@ static void reject(struct translator *translator, enum outcome outcome, struct s
 	const struct translate_observer *observer = &translator->observer;
 	if (observer->rejected)
 		observer->rejected(observer->context, outcome, translator->input, line, why, column);
-	finish(translator, outcome);
+	finish(translator, outcome, line);
 }
 
 static void run_event(struct translator *translator, struct span line)
@@ -253,11 +253,11 @@ static void run_event(struct translator *translator, struct span line)
 	const struct span name = identify(translator);
 	struct plan *plan = name.len ? plans_find(&translator->plans, name) : NULL;
 	if (plan) {
-		finish(translator, run_plan(translator, plan));
+		finish(translator, run_plan(translator, plan), line);
 		return;
 	}
 	if (translator->mapping->inputs[translator->input].unnamed_ignore)
-		finish(translator, OUTCOME_UNNAMED);
+		finish(translator, OUTCOME_UNNAMED, line);
 	else
 		reject(translator, OUTCOME_UNNAMED, line,
 		       name.len ? "its name is no identifier: 1 to 200 bytes of A-Za-z0-9_.:/- beginning with a letter"
@@ -297,12 +297,13 @@ static bool run_elements(struct translator *translator, struct json_reader *read
 	const struct span line = {reader->line, reader->len};
 	reader->outer = 1;
 	while (json_next_element(reader)) {
+		const uint32_t start = reader->at;
 		event_reset(&translator->event);
 		if (json_read_event(reader, &translator->event)) { /* it was checked: cannot be */
 			reject(translator, OUTCOME_MALFORMED, line, reader->why, reader->at + 1);
 			return true;
 		}
-		run_event(translator, line);
+		run_event(translator, (struct span){line.at + start, reader->at - start});
 		if (translator->may_overfill && translator_is_blocked(translator))
 			return false;
 	}
