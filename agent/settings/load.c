@@ -136,13 +136,16 @@ static void merge_tags(struct merge *merge)
 	}
 }
 
+/* A pack's tests hold for the pack as it is: what includes it may add to its metrics, replace or drop them. */
 static void merge_tests(struct merge *merge)
 {
 	struct model *model = &merge->settings->model;
 	model->tests = arena_array(merge->reader->arena, TOTAL(merge, test_count) + 1, sizeof(*model->tests));
-	for (const struct source *source = merge->sources; source; source = source->next)
-		for (size_t i = 0; i < source->test_count; i++)
+	for (const struct source *source = merge->sources; source; source = source->next) {
+		bool is_included_pack = source != merge->sources && !source->directory;
+		for (size_t i = 0; i < source->test_count && !is_included_pack; i++)
 			model->tests[model->test_count++] = source->tests[i];
+	}
 }
 
 static void merge_all(struct reader *reader, struct settings *settings, const struct source *sources)
