@@ -101,10 +101,9 @@ def _(and_one_more):
         f"inputs: [{{url: 'udp://127.0.0.1:0', receive_buffer: 16KiB}}]\noutputs: ['{receiver.url}']" + RULES
     ) as agent:
         port = agent.ports()[0]
-        agent.send_signal(signal.SIGSTOP)
-        wait_until(lambda: " T " in pathlib.Path(f"/proc/{agent.pid}/stat").read_text(), "the agent to stop")
+        agent.freeze()
         flood(port, sent)
-        agent.send_signal(signal.SIGCONT)
+        agent.thaw()
         receiver.lines(1)
         if and_one_more:
             send_udp(port, "d.last n=1")
@@ -124,10 +123,9 @@ def _():
     ) as agent:
         port = agent.ports()[0]
         for turn in range(1, 4):
-            agent.send_signal(signal.SIGSTOP)
-            wait_until(lambda: " T " in pathlib.Path(f"/proc/{agent.pid}/stat").read_text(), "the agent to stop")
+            agent.freeze()
             flood(port, 2000)
-            agent.send_signal(signal.SIGCONT)
+            agent.thaw()
             counters = agent.counters()
             wait_until(
                 lambda: total(agent.counters(), "statsidecar_events_received_total")

@@ -282,6 +282,14 @@ class Agent:
     def send_signal(self, number):
         self.process.send_signal(number)
 
+    def freeze(self):
+        """Stops it like a debugger, until thaw(): what happens meanwhile happens before it takes another step."""
+        self.send_signal(signal.SIGSTOP)
+        wait_until(lambda: re.search(r"\) [Tt] ", pathlib.Path(f"/proc/{self.pid}/stat").read_text()), "the agent to stop")
+
+    def thaw(self):
+        self.send_signal(signal.SIGCONT)
+
     def wait(self, timeout=DEADLINE):
         """The exit status, negative after a signal; the outputs are complete then."""
         status = self.process.wait(timeout)

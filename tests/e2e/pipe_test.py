@@ -131,7 +131,7 @@ def _():
             writer = os.open(path, os.O_WRONLY)
             os.write(writer, line_of(1, 0, 0))
             receiver.lines(1)
-            first.send_signal(signal.SIGSTOP)
+            first.freeze()
             written = 0
             os.set_blocking(writer, False)
             try:
@@ -250,8 +250,7 @@ def _():
 def _():
     need_pipe_size(1 << 20)
     with Agent("inputs: ['fifo://{dir}/pipe']\noutputs: ['udp://127.0.0.1:9']") as agent:
-        agent.send_signal(signal.SIGSTOP)
-        wait_until(lambda: " T " in pathlib.Path(f"/proc/{agent.pid}/stat").read_text(), "the agent to stop")
+        agent.freeze()
         writer = os.open(agent.directory / "pipe", os.O_WRONLY | os.O_NONBLOCK)
         written = 0
         try:
@@ -260,7 +259,7 @@ def _():
         except BlockingIOError:
             pass
         os.close(writer)
-        agent.send_signal(signal.SIGCONT)
+        agent.thaw()
         equal(written, 1 << 20)
         wait_until(lambda: total(agent.counters(), "statsidecar_events_received_total") == 256, "the lines to be read")
 
