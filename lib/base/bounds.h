@@ -38,6 +38,9 @@ enum {
 	/* Nodes of one YAML document after aliases are resolved (SPEC section 3). */
 	YAML_NODES_MAX = 10000,
 
+	/* Lifecycles of one configuration. */
+	LIFECYCLES_MAX = 16,
+
 	/* limits.line: what one unfinished line may occupy. */
 	LINE_MAX_DEFAULT = 64 * 1024,
 	LINE_MAX_LOW = 256,

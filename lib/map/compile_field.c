@@ -114,17 +114,35 @@ static void report_circles(struct compiler *compiler)
 	}
 }
 
+/* The fields that lifecycles fill are standard fields, whether `fields` has them or not. */
+static void add_filled(struct compiler *compiler)
+{
+	struct mapping *mapping = compiler->mapping;
+	for (size_t i = 0; i < compiler->model->lifecycle_count; i++) {
+		const struct text *name = &compiler->model->lifecycles[i].duration_field;
+		bool is_known = !name->span.at;
+		for (uint16_t k = 0; k < mapping->field_count && !is_known; k++)
+			is_known = span_equal(mapping->fields[k].name, name->span);
+		if (!is_known)
+			mapping->fields[mapping->field_count++] =
+				(struct field){.name = name->span, .own = compile_payload(compiler, name->span, name->mark)};
+	}
+}
+
 void compile_fields(struct compiler *compiler)
 {
 	const struct model *model = compiler->model;
 	struct mapping *mapping = compiler->mapping;
-	mapping->fields = arena_array(mapping->arena, model->field_count, sizeof(*mapping->fields));
-	mapping->field_count = (uint16_t)model->field_count;
+	mapping->fields = arena_array(mapping->arena, model->field_count + model->lifecycle_count, sizeof(*mapping->fields));
+	for (size_t i = 0; i < model->field_count; i++) {
+		const struct text *name = &model->fields[i].name;
+		mapping->fields[mapping->field_count++] =
+			(struct field){.name = name->span, .own = compile_payload(compiler, name->span, name->mark)};
+	}
+	add_filled(compiler);
 	for (size_t i = 0; i < model->field_count; i++) {
 		const struct field_model *from = &model->fields[i];
 		struct field *field = &mapping->fields[i];
-		field->name = from->name.span;
-		field->own = compile_payload(compiler, from->name.span, from->name.mark);
 		field->variants = arena_array(mapping->arena, from->variant_count, sizeof(*field->variants));
 		field->variant_count = (uint16_t)from->variant_count;
 		compiler->self = from->name.span;

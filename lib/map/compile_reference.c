@@ -53,9 +53,9 @@ struct reference compile_reference(struct compiler *compiler, struct span name, 
 		if (span_is(name, "state.duration"))
 			return (struct reference){REFERENCE_STATE_DURATION, 0};
 	}
-	for (size_t i = 0; i < compiler->model->field_count; i++)
-		if (span_equal(compiler->model->fields[i].name.span, name) && !span_equal(name, compiler->self))
-			return (struct reference){REFERENCE_STANDARD, (uint16_t)i};
+	for (uint16_t i = 0; i < compiler->mapping->field_count; i++)
+		if (span_equal(compiler->mapping->fields[i].name, name) && !span_equal(name, compiler->self))
+			return (struct reference){REFERENCE_STANDARD, i};
 	return (struct reference){REFERENCE_PAYLOAD, compile_payload(compiler, name, mark)};
 }
 

@@ -29,6 +29,9 @@ struct pattern *compile_patterns(struct compiler *compiler, const struct texts *
 void compile_fields(struct compiler *compiler);
 bool compile_variant_applies(struct compiler *compiler, const struct field_variant_model *variant, struct span event);
 
+/* compile_lifecycle.c */
+void compile_lifecycles(struct compiler *compiler);
+
 /* compile_rule.c */
 void compile_rules(struct compiler *compiler);
 

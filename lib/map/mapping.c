@@ -180,6 +180,7 @@ struct mapping *mapping_compile(const struct model *model, const struct hash_key
 	compile_identify(&compiler);
 	compile_catalogue(&compiler);
 	compile_fields(&compiler);
+	compile_lifecycles(&compiler);
 	compile_tags(&compiler, &mapping->tags, &model->tags, TAGS_CONSTANT);
 	compile_inputs(&compiler);
 	compile_outputs(&compiler);

@@ -19,6 +19,10 @@
 
 struct catalogue;
 struct matcher;
+struct lifecycle;
+
+/* The fields of the events that lifecycles make: lifecycle.invalid_transition, lifecycle.stuck. */
+enum derived { DERIVED_LIFECYCLE, DERIVED_ENTITY, DERIVED_FROM, DERIVED_TO, DERIVED_STATE, DERIVED_COUNT };
 
 struct tag {
 	uint16_t id;      /* counts all tags of the mapping */
@@ -174,6 +178,9 @@ struct mapping {
 	struct legacy_name *legacy;
 	uint32_t legacy_count;
 	uint32_t metric_count;
+	struct lifecycle *lifecycles;
+	uint16_t lifecycle_count;
+	uint16_t derived[DERIVED_COUNT]; /* their locations; only where there are lifecycles */
 	struct limits_model limits;
 	struct reference relay_type; /* the field `type` of a StatsD line; only where some metric relays */
 	struct hash_key hash_key;

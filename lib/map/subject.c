@@ -15,16 +15,22 @@ void subject_fini(struct subject *subject)
 	*subject = (struct subject){0};
 }
 
-void subject_begin(struct subject *subject, struct span identifier, const uint8_t *variants)
+void subject_forget(struct subject *subject)
 {
-	subject->identifier = identifier;
-	subject->variants = variants;
-	subject->state_from.len = subject->state_to.len = subject->state_duration.len = 0;
 	if (++subject->epoch == 0) { /* after 2^32 events: make the old marks invalid */
 		for (uint16_t i = 0; i < subject->mapping->field_count; i++)
 			subject->standards[i].epoch = 0;
 		subject->epoch = 1;
 	}
+}
+
+void subject_begin(struct subject *subject, struct span identifier, const uint8_t *variants)
+{
+	subject->identifier = identifier;
+	subject->variants = variants;
+	subject->fill_count = 0;
+	subject->state_from.len = subject->state_to.len = subject->state_duration.len = 0;
+	subject_forget(subject);
 }
 
 bool identifier_segment(struct span identifier, unsigned number, struct span *segment)
@@ -133,8 +139,22 @@ static void take_payload(struct subject *subject, struct standard *standard, str
 	standard->source = source;
 }
 
+static bool fill(struct subject *subject, struct standard *standard, uint16_t field)
+{
+	for (uint8_t i = 0; i < subject->fill_count; i++) {
+		const struct fill *filled = &subject->fills[i];
+		if (filled->field != field)
+			continue;
+		standard->value = (struct value){filled->text, filled->len, VALUE_NUMBER, ESCAPES_NONE};
+		standard->origin = STANDARD_LIFECYCLE;
+		standard->is_present = true;
+		return true;
+	}
+	return false;
+}
+
 /* from, between, lifecycle, default: in this order. */
-static void work_out(struct subject *subject, struct standard *standard, const struct field_variant *variant)
+static void work_out(struct subject *subject, struct standard *standard, uint16_t field, const struct field_variant *variant)
 {
 	for (uint16_t i = 0; i < variant->from_count; i++) {
 		struct value *value = filled_payload(subject, variant->from[i]);
@@ -144,6 +164,8 @@ static void work_out(struct subject *subject, struct standard *standard, const s
 		return;
 	}
 	if (variant->has_between && between(subject, standard, variant))
+		return;
+	if (fill(subject, standard, field))
 		return;
 	if (variant->has_classify && classify(subject, standard, variant))
 		return;
@@ -161,12 +183,14 @@ static struct value *standard_value(struct subject *subject, uint16_t index)
 		standard->is_present = false;
 		standard->origin = STANDARD_ABSENT;
 		if (variant) {
-			work_out(subject, standard, &field->variants[variant - 1]);
+			work_out(subject, standard, index, &field->variants[variant - 1]);
 		} else {
 			/* No entry applies to this event: the payload's own field of that name, as it came. */
 			struct value *value = payload_get(subject->event, &subject->mapping->payload[field->own]);
 			if (value)
 				take_payload(subject, standard, value, field->own);
+			else
+				fill(subject, standard, index);
 		}
 	}
 	return standard->is_present ? &standard->value : NULL;

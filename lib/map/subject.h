@@ -55,6 +55,9 @@ void subject_fini(struct subject *subject);
 /* The next event: forgets the standard fields of the last one. */
 void subject_begin(struct subject *subject, struct span identifier, const uint8_t *variants);
 
+/* Standard fields are worked out anew: something has changed that they depend on. */
+void subject_forget(struct subject *subject);
+
 /* The value, scalar or not, or NULL where it is absent. Valid until the next event. */
 struct value *subject_value(struct subject *subject, struct reference reference);
 

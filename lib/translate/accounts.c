@@ -2,6 +2,19 @@
 
 #include <stdlib.h>
 
+const char *const skip_names[SKIP_COUNT] = {
+	[SKIP_ABSENT] = "absent",
+	[SKIP_NOT_A_NUMBER] = "not_a_number",
+	[SKIP_NEGATIVE] = "negative",
+	[SKIP_NAME] = "name",
+};
+
+const char *const output_error_names[OUTPUT_ERROR_COUNT] = {
+	[OUTPUT_ERROR_FULL] = "full",           [OUTPUT_ERROR_NO_BUFFERS] = "no_buffers", [OUTPUT_ERROR_TOO_LONG] = "too_long",
+	[OUTPUT_ERROR_REFUSED] = "refused",     [OUTPUT_ERROR_ABSENT] = "absent",         [OUTPUT_ERROR_CLOSED] = "closed",
+	[OUTPUT_ERROR_UNRESOLVED] = "unresolved", [OUTPUT_ERROR_OTHER] = "other",
+};
+
 static uint64_t *counters(size_t count)
 {
 	return calloc(count ? count : 1, sizeof(uint64_t));

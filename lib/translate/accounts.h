@@ -62,6 +62,7 @@ struct accounts {
 	uint64_t unknown; /* events that are not in the catalogue */
 	uint64_t skipped[SKIP_COUNT];
 	uint64_t names_limited;
+	uint64_t invalid_transitions[LIFECYCLES_MAX]; /* by lifecycle */
 	/* Sized and numbered by the mapping that is in force (map/mapping.h): rules, expectations, legacy names, tag keys. */
 	uint64_t *rule_matches;
 	uint64_t *payload_missing;

@@ -14,7 +14,7 @@ enum {
 static size_t plan_size_max(const struct mapping *mapping)
 {
 	const size_t head = sizeof(struct plan_head) + NAME_MAX_LEN + SCAN_PAD + ALIGNMENT;
-	return sizeof(struct plan) + 2 * (IDENTIFIER_MAX + SCAN_PAD) + mapping->field_count + 8 * ALIGNMENT +
+	return sizeof(struct plan) + 2 * (IDENTIFIER_MAX + SCAN_PAD) + mapping->field_count + LIFECYCLES_MAX + 8 * ALIGNMENT +
 	       mapping->rule_count * (sizeof(struct plan_rule) + PATTERN_STARS_MAX * sizeof(struct span) + 2 * ALIGNMENT) +
 	       mapping->metric_count * (sizeof(struct plan_metric) + mapping->output_count * head + 2 * ALIGNMENT);
 }
@@ -139,6 +139,18 @@ static void plan_rule(struct plans *plans, struct plan *plan, struct plan_rule *
 		plan_metric(plans, &step->metrics[i], &rule->metrics[i]);
 }
 
+void plan_metric_init(struct plan_metric *plan, const struct metric *metric, struct renderer *renderer, struct arena *arena)
+{
+	char name[NAME_MAX_LEN + SCAN_PAD];
+	const uint16_t outputs = renderer->mapping->output_count;
+	*plan = (struct plan_metric){.metric = metric, .name = PLAN_NAME_FIXED};
+	const size_t len = render_name(renderer, metric, name, NAME_AS_IT_IS);
+	plan->heads = arena_array(arena, outputs, sizeof(*plan->heads));
+	for (uint16_t i = 0; i < outputs; i++)
+		plan->heads[i].at = arena_alloc(arena, NAME_MAX_LEN + SCAN_PAD);
+	plan->filtered = plan_write_heads(renderer, metric, (struct span){name, len}, plan->heads);
+}
+
 static uint8_t variant_of(const struct field *field, struct span event)
 {
 	for (uint16_t i = 0; i < field->variant_count; i++) {
@@ -164,6 +176,16 @@ static struct plan *plan_new(struct plans *plans, struct span text)
 	plan->variants = take(plans, mapping->field_count);
 	for (uint16_t i = 0; i < mapping->field_count; i++)
 		plan->variants[i] = variant_of(&mapping->fields[i], plan->identity.event);
+	for (uint16_t i = 0; i < mapping->lifecycle_count; i++) {
+		const uint8_t state = lifecycle_enters(&mapping->lifecycles[i], plan->identity.event);
+		if (state == STATE_NONE)
+			continue;
+		if (!plan->enters) {
+			plan->enters = take(plans, mapping->lifecycle_count);
+			memset(plan->enters, STATE_NONE, mapping->lifecycle_count);
+		}
+		plan->enters[i] = state;
+	}
 	plan->rule_count =
 		match_event(mapping, plan->identity.event, plans->matches, mapping->rule_count, &plan->is_dropped);
 	plan->is_fallback = plan->rule_count && mapping->rules[plans->matches[0].rule].is_fallback;

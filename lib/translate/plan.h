@@ -6,6 +6,7 @@
 
 #include "emit/render.h"
 #include "map/catalogue.h"
+#include "map/lifecycle.h"
 #include "map/match.h"
 
 enum plan_name {
@@ -43,6 +44,7 @@ struct plan {
 	bool is_dropped;
 	bool is_fallback;
 	uint8_t *variants; /* by standard field: the variant that applies, from 1 */
+	uint8_t *enters;   /* by lifecycle: the state that is entered, or STATE_NONE; NULL: it moves nothing */
 };
 
 struct plan_slot {
@@ -70,6 +72,9 @@ size_t plans_memory(const struct mapping *mapping);
 
 /* The plan of an identifier, or NULL where text is none. Valid until the next call. */
 struct plan *plans_find(struct plans *plans, struct span text);
+
+/* A metric of no rule's, for good: its heads hang in arena. */
+void plan_metric_init(struct plan_metric *plan, const struct metric *metric, struct renderer *renderer, struct arena *arena);
 
 /* Writes prefixes and name for each output into heads, which have room for NAME_MAX_LEN + SCAN_PAD each, and says which outputs
  * do not take it. */

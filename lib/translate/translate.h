@@ -90,6 +90,16 @@ enum translate_result translate_stream_end(struct translator *translator, struct
  * stops: what an output that blocks cannot take is dropped and counted. */
 void translate_datagram(struct translator *translator, uint16_t input, char *data, uint32_t len);
 
+/* What lifecycles do by themselves: forget entities, report stuck ones. To be called translator_timer_ms() milliseconds after
+ * the last event or call, at the latest; -1: there is nothing to wait for. */
+void translator_run_timers(struct translator *translator);
+int64_t translator_timer_ms(const struct translator *translator);
+
+/* Entities of lifecycle number `lifecycle` that are in this state, and what became of others. */
+uint32_t translator_entities(const struct translator *translator, uint16_t lifecycle, uint8_t state);
+uint64_t translator_evicted(const struct translator *translator, uint16_t lifecycle);
+uint64_t translator_expired(const struct translator *translator, uint16_t lifecycle);
+
 /* Bytes that a translator of this mapping takes at most: plans, guards, buffers. */
 size_t translator_memory(const struct mapping *mapping);
 

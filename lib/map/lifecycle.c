@@ -1,0 +1,135 @@
+#include "map/lifecycle.h"
+
+#include "base/timestamp.h"
+
+uint8_t lifecycle_enters(const struct lifecycle *lifecycle, struct span event)
+{
+	for (uint16_t i = 0; i < lifecycle->enter_count; i++)
+		if (pattern_match(&lifecycle->enter[i], event, NULL))
+			return lifecycle->enter_state[i];
+	return STATE_NONE;
+}
+
+struct entities_settings lifecycle_settings(const struct lifecycle *lifecycle)
+{
+	return (struct entities_settings){
+		.max = lifecycle->model->max_entities,
+		.linger_ms = lifecycle->model->linger_ns / 1000000,
+		.expire_ms = lifecycle->model->expire_ns / 1000000,
+		.keeps_text = lifecycle->stuck_after_ms != 0,
+		.state_count = lifecycle->state_count,
+		.final = lifecycle->final,
+	};
+}
+
+/* The key's values joined by `/` for people, and a hash in which their lengths count too: `a/b`, `c` is not `a`, `b/c`. */
+static bool take_key(const struct lifecycle *lifecycle, struct subject *subject, struct lifecycle_move *move, uint64_t *hash)
+{
+	const struct hash_key *key = &subject->mapping->hash_key;
+	*hash = 0;
+	move->entity_len = 0;
+	for (uint16_t i = 0; i < lifecycle->key_count; i++) {
+		struct span text;
+		if (!subject_text(subject, lifecycle->key[i], &text) || text.len == 0)
+			return false;
+		struct hash_key mixed = {key->k0 ^ *hash, key->k1 + i};
+		*hash = hash_span(&mixed, text);
+		if (i && move->entity_len < ENTITY_TEXT_MAX)
+			move->entity[move->entity_len++] = '/';
+		const struct span part = span_cut(text, ENTITY_TEXT_MAX - move->entity_len);
+		memcpy(move->entity + move->entity_len, part.at, part.len);
+		move->entity_len += part.len;
+	}
+	return true;
+}
+
+/* When the event says that it happened. */
+static bool take_time(const struct lifecycle *lifecycle, struct subject *subject, int64_t *ms)
+{
+	struct span text;
+	int64_t ns;
+	if (!lifecycle->has_timestamp || !subject_text(subject, lifecycle->timestamp, &text) || timestamp_parse(&ns, text))
+		return false;
+	*ms = (ns >= 0 ? ns : ns - 999999) / 1000000;
+	return true;
+}
+
+/* From the events' own times where both have one, else from receive times; what is negative is no duration. */
+static void take_duration(struct lifecycle_move *move, const struct entity *left, const struct entity *entered)
+{
+	move->duration_ms = left->has_event_time && entered->has_event_time ? entered->event_ms - left->event_ms
+	                                                                    : entered->received_ms - left->received_ms;
+	move->has_duration = move->duration_ms >= 0;
+}
+
+static void first_move(const struct lifecycle *lifecycle, struct entities *entities, uint64_t hash, const struct entity *entered,
+                       int64_t now_ms, struct lifecycle_move *move)
+{
+	move->from = STATE_NONE;
+	move->is_transition = true;
+	move->changes_flight = lifecycle->active >> entered->state & 1;
+	entities_add(entities, hash, entered, (struct span){move->entity, move->entity_len}, now_ms);
+}
+
+static void next_move(const struct lifecycle *lifecycle, struct entities *entities, uint32_t record, struct entity *entered,
+                      int64_t now_ms, struct lifecycle_move *move)
+{
+	const struct entity left = entities_get(entities, record);
+	move->from = left.state;
+	if (left.state == entered->state) {
+		/* A repeat keeps the entry time, and is no transition. */
+		entities_set(entities, record, &left, now_ms);
+		return;
+	}
+	move->is_transition = true;
+	move->is_illegal = !(lifecycle->legal[left.state] >> entered->state & 1);
+	move->changes_flight = (lifecycle->active >> left.state & 1) != (lifecycle->active >> entered->state & 1);
+	take_duration(move, &left, entered);
+	entities_set(entities, record, entered, now_ms);
+}
+
+bool lifecycle_move(const struct lifecycle *lifecycle, struct entities *entities, struct subject *subject, uint8_t state,
+                    int64_t now_ms, struct lifecycle_move *move)
+{
+	uint64_t hash;
+	struct entity entered = {.state = state, .received_ms = now_ms};
+	move->lifecycle = lifecycle;
+	move->to = state;
+	move->is_transition = move->is_illegal = move->changes_flight = move->has_duration = false;
+	if (!take_key(lifecycle, subject, move, &hash))
+		return false;
+	entered.has_event_time = take_time(lifecycle, subject, &entered.event_ms);
+	entities_expire(entities, now_ms);
+	const uint32_t record = entities_find(entities, hash);
+	if (record == ENTITY_NONE)
+		first_move(lifecycle, entities, hash, &entered, now_ms, move);
+	else
+		next_move(lifecycle, entities, record, &entered, now_ms, move);
+	return true;
+}
+
+uint32_t lifecycle_in_flight(const struct lifecycle *lifecycle, const struct entities *entities)
+{
+	uint32_t count = 0;
+	for (uint8_t state = 0; state < lifecycle->state_count; state++)
+		if (lifecycle->active >> state & 1)
+			count += entities_count(entities, state);
+	return count;
+}
+
+bool lifecycle_next_stuck(const struct lifecycle *lifecycle, struct entities *entities, uint32_t *at, int64_t now_ms,
+                          struct span *entity, uint8_t *state)
+{
+	uint32_t record;
+	while ((record = entities_next(entities, at)) != ENTITY_NONE) {
+		const struct entity found = entities_get(entities, record);
+		if (found.is_reported || !(lifecycle->active >> found.state & 1) ||
+		    now_ms - found.received_ms < lifecycle->stuck_after_ms)
+			continue;
+		entities_mark_reported(entities, record);
+		*entity = entities_text(entities, record);
+		*state = found.state;
+		return true;
+	}
+	return false;
+}

@@ -1,0 +1,116 @@
+#define _GNU_SOURCE /* memrchr */
+#include <stdlib.h>
+
+#include "decode/scan.h"
+#include "translate/translator.h"
+
+int line_stream_init(struct line_stream *stream, uint16_t input, uint32_t line_max)
+{
+	*stream = (struct line_stream){.input = input, .size = line_max + READ_SIZE};
+	char *data = calloc(1, (size_t)stream->size + 2 * SCAN_PAD);
+	if (data)
+		stream->data = data + SCAN_PAD;
+	return data ? 0 : -1;
+}
+
+void line_stream_fini(struct line_stream *stream)
+{
+	if (stream->data)
+		free(stream->data - SCAN_PAD);
+	*stream = (struct line_stream){0};
+}
+
+char *line_stream_space(struct line_stream *stream, size_t *room)
+{
+	if (stream->start == stream->end) {
+		stream->start = stream->end = stream->whole = stream->checked = 0;
+	} else if (stream->size - stream->end < READ_SIZE) {
+		memmove(stream->data, stream->data + stream->start, stream->end - stream->start);
+		stream->end -= stream->start;
+		stream->checked -= stream->start;
+		stream->start = stream->whole = 0;
+	}
+	*room = stream->size - stream->end;
+	return stream->data + stream->end;
+}
+
+static void find_lines(struct line_stream *stream)
+{
+	const char *last = memrchr(stream->data + stream->checked, '\n', stream->end - stream->checked);
+	if (last)
+		stream->whole = (uint32_t)(last - stream->data) + 1;
+	stream->checked = stream->end;
+}
+
+/* A rest that is too long to become a line: counted now, and skipped up to its newline. */
+static void check_rest(struct translator *translator, struct line_stream *stream)
+{
+	const uint32_t rest = stream->end - stream->start;
+	if (!stream->is_skipping && rest > translator->mapping->limits.line) {
+		const struct span line = {stream->data + stream->start, rest};
+		translate_reject(translator, OUTCOME_OVERSIZE, line, "the line is longer than limits.line", 0);
+		stream->is_skipping = true;
+	}
+	if (stream->is_skipping)
+		stream->start = stream->end;
+}
+
+enum translate_result translate_stream(struct translator *translator, struct line_stream *stream)
+{
+	translator->input = stream->input;
+	translator->may_overfill = stream->is_pausable;
+	find_lines(stream);
+	while (stream->start < stream->whole) {
+		if (stream->is_pausable && translator_is_blocked(translator))
+			return TRANSLATE_STOPPED;
+		const char *line = stream->data + stream->start;
+		const uint32_t len = scan_line(line, translator->marks);
+		uint32_t done = len;
+		if (stream->is_in_batch)
+			done = translate_batch_rest(translator, line, len);
+		else if (!stream->is_skipping)
+			done = translate_line(translator, line, len);
+		stream->is_skipping = false;
+		stream->is_in_batch = done < len;
+		stream->start += done < len ? done : len + 1;
+	}
+	check_rest(translator, stream);
+	return TRANSLATE_DONE;
+}
+
+static bool is_blank(const char *text, uint32_t len)
+{
+	for (uint32_t i = 0; i < len; i++)
+		if (text[i] != ' ' && text[i] != '\t' && text[i] != '\r')
+			return false;
+	return true;
+}
+
+enum translate_result translate_stream_end(struct translator *translator, struct line_stream *stream, enum stream_end end)
+{
+	const uint32_t rest = stream->end - (stream->whole > stream->start ? stream->whole : stream->start);
+	translator->input = stream->input;
+	if (rest && !stream->is_skipping && end == STREAM_END_OF_FILE) {
+		stream->data[stream->end++] = '\n'; /* the padding has room */
+	} else if (rest) {
+		const struct span line = {stream->data + stream->end - rest, rest};
+		stream->end -= rest;
+		stream->checked = stream->end;
+		if (!stream->is_skipping && !is_blank(line.at, rest))
+			translate_reject(translator, OUTCOME_MALFORMED, line, "the agent ended before the line did", 0);
+	}
+	stream->is_skipping = stream->is_skipping && stream->start < stream->whole;
+	return translate_stream(translator, stream);
+}
+
+void translate_datagram(struct translator *translator, uint16_t input, char *data, uint32_t len)
+{
+	translator->input = input;
+	translator->may_overfill = false;
+	data[len] = '\n';
+	for (uint32_t start = 0; start < len;) {
+		const uint32_t line_len = scan_line(data + start, translator->marks);
+		translate_line(translator, data + start, line_len);
+		start += line_len + 1;
+	}
+}

@@ -1,0 +1,115 @@
+#include "translate/translator.h"
+
+#include <stdlib.h>
+
+#include "decode/scan.h"
+#include "translate/reading.h"
+
+static int init_lifecycles(struct translator *translator)
+{
+	const struct mapping *mapping = translator->mapping;
+	for (uint16_t i = 0; i < mapping->lifecycle_count; i++) {
+		const struct lifecycle *lifecycle = &mapping->lifecycles[i];
+		const struct entities_settings settings = lifecycle_settings(lifecycle);
+		translator->entities[i] = entities_new(&settings, 0);
+		if (!translator->entities[i])
+			return -1;
+		if (lifecycle->in_flight)
+			plan_metric_init(&translator->in_flight[i], lifecycle->in_flight, &translator->renderer,
+			                 translator->renderer.arena);
+	}
+	return 0;
+}
+
+struct translator *translator_new(const struct mapping *mapping, struct accounts *accounts, struct packer *const *packers,
+                                  const struct translate_observer *observer)
+{
+	struct translator *translator = calloc(1, sizeof(*translator));
+	if (!translator)
+		return NULL;
+	translator->mapping = mapping;
+	translator->accounts = accounts;
+	translator->packers = packers;
+	if (observer)
+		translator->observer = *observer;
+	const uint32_t line_max = (mapping->limits.line > DATAGRAM_MAX ? mapping->limits.line : DATAGRAM_MAX) + READ_SIZE;
+	translator->marks = malloc((line_max + 64 + SCAN_SENTINELS) * sizeof(*translator->marks));
+	translator->value_text = calloc(1, READING_TEXT_SIZE);
+	if (translator->marks && translator->value_text && event_init(&translator->event, &mapping->fieldset, line_max) == 0 &&
+	    subject_init(&translator->subject, mapping, &translator->event) == 0 &&
+	    renderer_init(&translator->renderer, mapping, &translator->subject, accounts->values_limited,
+	                  &accounts->names_limited) == 0 &&
+	    plans_init(&translator->plans, mapping, &translator->renderer) == 0 && init_lifecycles(translator) == 0) {
+		translator->renderer.limited = translator->observer.limited;
+		translator->renderer.context = translator->observer.context;
+		return translator;
+	}
+	translator_free(translator);
+	return NULL;
+}
+
+void translator_free(struct translator *translator)
+{
+	if (!translator)
+		return;
+	for (size_t i = 0; i < ARRAY_LEN(translator->entities); i++)
+		entities_free(translator->entities[i]);
+	if (translator->plans.mapping)
+		plans_fini(&translator->plans);
+	if (translator->renderer.mapping)
+		renderer_fini(&translator->renderer);
+	subject_fini(&translator->subject);
+	event_fini(&translator->event);
+	free(translator->value_text);
+	free(translator->marks);
+	free(translator);
+}
+
+size_t translator_memory(const struct mapping *mapping)
+{
+	size_t size = sizeof(struct translator) + plans_memory(mapping) + renderer_memory(mapping);
+	size += (mapping->limits.line + READ_SIZE) * (sizeof(uint32_t) + 1);
+	for (uint16_t i = 0; i < mapping->lifecycle_count; i++) {
+		const struct entities_settings settings = lifecycle_settings(&mapping->lifecycles[i]);
+		size += entities_memory(&settings);
+	}
+	return size + arena_size(mapping->arena);
+}
+
+uint32_t translator_entities(const struct translator *translator, uint16_t lifecycle, uint8_t state)
+{
+	return entities_count(translator->entities[lifecycle], state);
+}
+
+uint64_t translator_evicted(const struct translator *translator, uint16_t lifecycle)
+{
+	return entities_evicted(translator->entities[lifecycle]);
+}
+
+uint64_t translator_expired(const struct translator *translator, uint16_t lifecycle)
+{
+	return entities_expired(translator->entities[lifecycle]);
+}
+
+void translator_set_seed(struct translator *translator, uint64_t seed)
+{
+	translator->random = seed;
+}
+
+void translator_set_trace(struct translator *translator, const struct trace *trace)
+{
+	translator->trace = trace;
+}
+
+void translator_set_time(struct translator *translator, struct moment now)
+{
+	translator->now = now;
+}
+
+bool translator_is_blocked(const struct translator *translator)
+{
+	for (uint16_t i = 0; i < translator->mapping->output_count; i++)
+		if (packer_is_blocked(translator->packers[i]))
+			return true;
+	return false;
+}

@@ -1,0 +1,60 @@
+/* Inside lib/translate only: a translator's parts, and what its floors call of each other.
+ *
+ *     stream.c      bytes -> lines
+ *     translate.c   line -> event -> identifier
+ *     moves.c       identifier -> lifecycles: what moved, and the events that follow from it
+ *     make.c        rules -> metrics -> datagrams
+ */
+#ifndef STATSIDECAR_TRANSLATE_TRANSLATOR_H
+#define STATSIDECAR_TRANSLATE_TRANSLATOR_H
+
+#include "map/lifecycle.h"
+#include "translate/plan.h"
+#include "translate/trace.h"
+#include "translate/translate.h"
+
+struct translator {
+	const struct mapping *mapping;
+	struct accounts *accounts;
+	struct packer *const *packers;
+	struct translate_observer observer;
+	const struct trace *trace;
+	struct lifecycle_event event;
+	struct subject subject;
+	struct renderer renderer;
+	struct plans plans;
+	uint32_t *marks;
+	char *value_text;
+	uint64_t random;
+	struct moment now;
+	uint16_t input;       /* that the present event comes from */
+	struct entities *entities[LIFECYCLES_MAX];
+	struct plan_metric in_flight[LIFECYCLES_MAX];
+	struct lifecycle_move moves[LIFECYCLES_MAX]; /* of the present event */
+	uint16_t move_count;
+	char state_duration[TIMESTAMP_SECONDS_MAX];
+	bool may_overfill;    /* it comes from an input that stops between events: what it makes is held, never dropped */
+};
+
+/* An output that blocks and could not send the datagram before the open one. */
+static inline bool packer_is_blocked(const struct packer *packer)
+{
+	return packer->keep == 1 && packer->count - packer->first > 1;
+}
+
+/* translate.c: one line, whose newline stands at line[len] and whose marks are in translator->marks. Returns how much of it is
+ * done: len, or less where a batch was stopped. */
+uint32_t translate_line(struct translator *translator, const char *line, uint32_t len);
+/* What is left of a batch that was stopped: from behind an element on. */
+uint32_t translate_batch_rest(struct translator *translator, const char *line, uint32_t len);
+void translate_reject(struct translator *translator, enum outcome outcome, struct span line, const char *why, uint32_t column);
+
+/* make.c: what the rules of a plan make of the subject; and one metric with a value that is known. */
+enum outcome make_metrics(struct translator *translator, struct plan *plan);
+void make_gauge(struct translator *translator, struct plan_metric *plan, uint64_t value);
+
+/* moves.c: before the rules see the event, and after. */
+void moves_begin(struct translator *translator, const struct plan *plan);
+void moves_end(struct translator *translator);
+
+#endif
