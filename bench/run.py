@@ -1,0 +1,322 @@
+"""What an event costs: `make bench`, or run.py [--events MILLIONS] [--runs N] [--json] [PART…].
+
+Every part compares side by side in one run, alternating, and gives medians; only such ratios mean something, seconds drift
+with the machine. Parts:
+
+    pipe       a real pipe, a bulk writer, datagrams to a local UDP socket; program and floor in turn on one core of
+               their own: CPU seconds (user and system, of that process alone) per million events
+    inprocess  the way of a line without the kernel's part, one thing changed a row: nanoseconds of CPU an event
+
+A table on standard output (with --json: JSON instead); the JSON also goes to bench/results.json in the build directory.
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import platform
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+SOURCE = pathlib.Path(os.environ.get("srcdir") or pathlib.Path(__file__).parents[1]).resolve()
+BUILD = pathlib.Path(os.environ.get("builddir") or SOURCE / "build").resolve()
+AGENT = os.environ.get("STATSIDECAR") or str(BUILD / "statsidecar")
+sys.path.insert(0, str(SOURCE / "tests/e2e"))
+
+from harness import Lines, environment  # noqa: E402 (the path comes first)
+
+CORES = sorted(os.sched_getaffinity(0))
+CORPUS = 50_000  # different events
+RULES_A_FILE = 400
+
+QUIET = "admin: off\ntelemetry: off\n"
+COUNTER_AND_TIMER = """
+rules:
+  - match: step.completed
+    tags: {step: "{step_name}", task: "{task_name}"}
+    metrics:
+      - counter: step.completed
+      - {timer: step.duration, value: execution_duration, unit: s}
+"""
+
+
+def program(name):
+    return str(BUILD / "bench" / name)
+
+
+def median(values):
+    return statistics.median(values)
+
+
+# ---- processes ----
+
+
+def pinned(cores):
+    return lambda: os.sched_setaffinity(0, cores)
+
+
+class Measured:
+    """A program on the first core, all others leave it alone: its CPU time between `ready` and its end."""
+
+    def __init__(self, arguments):
+        self.process = subprocess.Popen(
+            arguments, stderr=subprocess.PIPE, env=environment(), preexec_fn=pinned(CORES[:1])
+        )
+        self.log = Lines(self.process.stderr)
+        self.log.wait_for(r"\bready\b")
+        # What it took to get there is no cost of an event.
+        self.before_s = int(pathlib.Path(f"/proc/{self.process.pid}/schedstat").read_text().split()[0]) / 1e9
+
+    def end(self):
+        self.process.send_signal(signal.SIGTERM)
+        _, status, usage = os.wait4(self.process.pid, 0)
+        self.process.returncode = os.waitstatus_to_exitcode(status)
+        self.log.wait_end()
+        self.process.stderr.close()
+        if self.process.returncode != 0:
+            raise SystemExit("\n".join(["a measured program failed:"] + self.log.all()[-20:]))
+        return usage.ru_utime + usage.ru_stime - self.before_s
+
+    def kill(self):
+        if self.process.returncode is None:
+            self.process.kill()
+            self.process.wait()
+
+
+class Sink:
+    def __init__(self):
+        self.process = subprocess.Popen([program("sink")], stdout=subprocess.PIPE, preexec_fn=pinned(CORES[1:] or CORES))
+        self.port = int(self.process.stdout.readline())
+
+    def end(self):
+        self.process.send_signal(signal.SIGTERM)
+        totals = json.loads(self.process.stdout.read())
+        self.process.wait()
+        self.process.stdout.close()
+        return totals
+
+
+# ---- pipe ----
+
+
+def pipe_once(contestant, events, directory):
+    """One run: CPU seconds and events a second, per million events."""
+    path = f"{directory}/events"
+    if os.path.exists(path):
+        os.unlink(path)
+    os.mkfifo(path)
+    sink = Sink()
+    measured = None
+    try:
+        measured = Measured(contestant(path, sink.port, directory))
+        begin = time.monotonic()
+        with open(path, "wb") as pipe_:
+            subprocess.run(
+                [program("generate"), "--count", str(CORPUS), "--repeat", str(events // CORPUS)],
+                stdout=pipe_,
+                preexec_fn=pinned(CORES[1:] or CORES),
+                check=True,
+            )
+        cpu_s = measured.end()
+        elapsed_s = time.monotonic() - begin
+    finally:
+        if measured is not None:
+            measured.kill()
+        totals = sink.end()
+    return {"cpu_s": cpu_s, "elapsed_s": elapsed_s, **totals}
+
+
+def agent_on_pipe(path, port, directory):
+    config = f"{directory}/bench.yaml"
+    pathlib.Path(config).write_text(
+        f"inputs: ['fifo://{path}']\n"
+        f"outputs: [{{url: 'udp://127.0.0.1:{port}', max_datagram: 1400}}]\n" + QUIET + COUNTER_AND_TIMER
+    )
+    return [AGENT, "run", "-c", config]
+
+
+PIPE = {
+    "agent: counter and timer, two tags each": agent_on_pipe,
+    "floor: the same bytes forwarded unread": lambda path, port, _: [program("floor"), "pipe", path, str(port), "1400"],
+    "read only": lambda path, port, _: [program("floor"), "read", path],
+}
+
+
+def pipe(arguments):
+    runs = {name: [] for name in PIPE}
+    events = arguments.events * 1_000_000
+    for _ in range(arguments.runs):
+        for name, contestant in PIPE.items():
+            with tempfile.TemporaryDirectory(prefix="statsidecar-bench-") as directory:
+                runs[name].append(pipe_once(contestant, events, directory))
+    rows = []
+    floor = None
+    for name, results in runs.items():
+        cpu = median([r["cpu_s"] for r in results]) / arguments.events
+        floor = cpu if name.startswith("floor") else floor
+        rows.append(
+            {
+                "name": name,
+                "cpu_s_per_million": round(cpu, 4),
+                "spread": [round(f(r["cpu_s"] for r in results) / arguments.events, 4) for f in (min, max)],
+                "events_per_cpu_s": round(1e6 / cpu),
+                "events_per_s": round(events / median([r["elapsed_s"] for r in results])),
+                "lines_received_per_event": round(median([r["lines"] for r in results]) / events, 4),
+            }
+        )
+    for row in rows:
+        row["ratio_to_floor"] = round(row["cpu_s_per_million"] / floor, 3)
+    return rows
+
+
+def print_pipe(rows, arguments):
+    print(f"pipe, {arguments.events} million JSON events a run, medians of {arguments.runs} runs, one core")
+    print(f"{'':42} {'CPU s/M':>8} {'(least–most)':>16} {'ratio':>6} {'events/CPU s':>13} {'events/s':>11} {'lines/event':>11}")
+    for row in rows:
+        least, most = row["spread"]
+        print(
+            f"{row['name']:42} {row['cpu_s_per_million']:8.3f} {f'({least:.3f}–{most:.3f})':>16} "
+            f"{row['ratio_to_floor']:6.2f} {row['events_per_cpu_s']:13,} {row['events_per_s']:11,} "
+            f"{row['lines_received_per_event']:11.3f}"
+        )
+    print()
+
+
+# ---- in process ----
+
+
+def rules_with_tags(count):
+    fields = "step_name task_name namespace source_system priority status retryable queue_name".split()
+    tags = ", ".join(f'tag{i}: "{{{field}}}"' for i, field in enumerate(fields[:count]))
+    return COUNTER_AND_TIMER.replace('step: "{step_name}", task: "{task_name}"', tags)
+
+
+def many_rules(count):
+    """The rule that matches comes behind count - 1 others, half of them globs."""
+    others = [
+        f"  - {{match: '{'app' if i % 2 else '*'}.{i:06}.{'completed' if i % 2 else '*'}', "
+        f"metrics: [{{counter: other.{i}}}]}}\n"
+        for i in range(count - 1)
+    ]
+    return [*others, COUNTER_AND_TIMER.split("rules:\n")[1]]
+
+
+def many_names(count):
+    return [
+        f"  - match: app.{i:06}.completed\n"
+        f'    tags: {{step: "{{step_name}}", task: "{{task_name}}"}}\n'
+        f"    metrics: [{{counter: app.{i}}}, {{timer: app.{i}.duration, value: execution_duration, unit: s}}]\n"
+        for i in range(count)
+    ]
+
+
+def output(dialect="dogstatsd"):
+    return f"outputs: [{{url: 'udp://127.0.0.1:9', max_datagram: 1400, dialect: {dialect}}}]\n"
+
+
+# name: arguments of generate, configuration, rules that stand in included files
+INPROCESS = {
+    "JSON, counter and timer, two tags": ("", output() + COUNTER_AND_TIMER),
+    "logfmt": ("--format logfmt", output() + COUNTER_AND_TIMER),
+    "CloudEvents": ("--format cloudevents", output() + COUNTER_AND_TIMER),
+    "a drop rule": ("", output() + "rules: [{match: '**', drop: true}]\n"),
+    "no rule": ("", output() + "rules: []\n"),
+    "wide events, no tags": ("--shape wide", output() + rules_with_tags(0)),
+    "wide events, one tag": ("--shape wide", output() + rules_with_tags(1)),
+    "wide events, four tags": ("--shape wide", output() + rules_with_tags(4)),
+    "wide events, eight tags": ("--shape wide", output() + rules_with_tags(8)),
+    "10 rules": ("", output(), many_rules(10)),
+    "10,000 rules": ("", output(), many_rules(10_000)),
+    "10 identifiers, a rule each": ("--shape named --names 10", output(), many_names(10)),
+    "10,000 identifiers, a rule each": ("--shape named --names 10000", output(), many_names(10_000)),
+    "the pack tasker": ("", output() + "include: [tasker]\n"),
+    **{
+        f"dialect {dialect}": ("", output(dialect) + COUNTER_AND_TIMER)
+        for dialect in ("statsd", "graphite", "influxdb", "librato", "signalfx")
+    },
+}
+
+
+def include(rules, directory):
+    """A file takes 10,000 nodes of YAML: many rules stand in many files."""
+    names = []
+    for first in range(0, len(rules), RULES_A_FILE):
+        names.append(f"rules-{first:06}.yaml")
+        pathlib.Path(directory, names[-1]).write_text("rules:\n" + "".join(rules[first : first + RULES_A_FILE]))
+    return f"include: [{', '.join(names)}]\n" if names else ""
+
+
+def inprocess_once(directory, request, config, rules=()):
+    events = f"{directory}/events"
+    with open(events, "wb") as out:
+        subprocess.run([program("generate"), "--count", str(CORPUS), *request.split()], stdout=out, check=True)
+    path = f"{directory}/bench.yaml"
+    pathlib.Path(path).write_text("inputs: ['fifo:///nowhere']\n" + QUIET + config + include(rules, directory))
+    done = subprocess.run(
+        [program("inprocess"), "-c", path, "--passes", "9", events],
+        stdout=subprocess.PIPE,
+        env=environment(),
+        preexec_fn=pinned(CORES[:1]),
+        check=True,
+    )
+    return json.loads(done.stdout)
+
+
+def inprocess(arguments):
+    runs = {name: [] for name in INPROCESS}
+    for _ in range(arguments.runs):
+        for name, row in INPROCESS.items():
+            with tempfile.TemporaryDirectory(prefix="statsidecar-bench-") as directory:
+                runs[name].append(inprocess_once(directory, *row))
+    rows = []
+    for name, results in runs.items():
+        row = {what: round(median([r[what] for r in results]), 1) for what in ("least", "median", "copy")}
+        row["metrics_per_event"] = results[0]["metrics"] / results[0]["events"]
+        rows.append({"name": name, **row, "ratio": round(row["least"] / (rows[0]["least"] if rows else row["least"]), 2)})
+    return rows
+
+
+def print_inprocess(rows, arguments):
+    print(f"in process, nanoseconds of CPU an event, medians of {arguments.runs} runs of 9 passes")
+    print(f"{'':42} {'least':>8} {'median':>8} {'copy':>6} {'ratio':>6} {'metrics/event':>14}")
+    for row in rows:
+        print(
+            f"{row['name']:42} {row['least']:8.1f} {row['median']:8.1f} {row['copy']:6.1f} {row['ratio']:6.2f} "
+            f"{row['metrics_per_event']:14.2f}"
+        )
+    print()
+
+
+# ---- all ----
+
+PARTS = {"pipe": (pipe, print_pipe), "inprocess": (inprocess, print_inprocess)}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--events", type=int, default=5, metavar="MILLIONS", help="events of a run through the pipe")
+    parser.add_argument("--runs", type=int, default=5, help="of each, alternating")
+    parser.add_argument("--json", action="store_true", help="JSON on standard output instead of a table")
+    parser.add_argument("parts", nargs="*", metavar="PART", help=", ".join(PARTS))
+    arguments = parser.parse_args()
+    if not set(arguments.parts) <= set(PARTS) or arguments.events < 1 or arguments.runs < 1:
+        parser.error(f"parts are {', '.join(PARTS)}; --events and --runs at least 1")
+    results = {"machine": {"cpus": len(CORES), "kernel": platform.release(), "architecture": platform.machine()}}
+    for name, (run, show) in PARTS.items():
+        if arguments.parts and name not in arguments.parts:
+            continue
+        results[name] = run(arguments)
+        if not arguments.json:
+            show(results[name], arguments)
+            sys.stdout.flush()
+    text = json.dumps(results, indent=1)
+    (BUILD / "bench/results.json").write_text(text + "\n")
+    if arguments.json:
+        print(text)
+
+
+main()
