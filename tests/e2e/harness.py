@@ -37,7 +37,7 @@ import traceback
 
 DEADLINE = float(os.environ.get("STATSIDECAR_DEADLINE", "60"))
 SOURCE = pathlib.Path(os.environ.get("srcdir") or pathlib.Path(__file__).parents[2]).resolve()
-PROGRAM = os.environ.get("STATSIDECAR") or str(SOURCE / "build" / "statsidecar")
+PROGRAM = str(pathlib.Path(os.environ.get("STATSIDECAR") or SOURCE / "build" / "statsidecar").resolve())  # agents run elsewhere
 WRAPPER = shlex.split(os.environ.get("STATSIDECAR_WRAPPER", ""))
 # Under sanitizers or valgrind, memory and the list of system calls are not the agent's own.
 IS_INSTRUMENTED = bool(WRAPPER) or bool(os.environ.get("STATSIDECAR_SANITIZERS"))
