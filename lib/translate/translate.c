@@ -56,7 +56,7 @@ static struct span identify(struct translator *translator)
 	}
 	if (event->bare.len)
 		return (struct span){event->bare.at, event->bare.len};
-	return mapping->inputs[translator->input].event;
+	return (struct span){NULL, 0};
 }
 
 static void finish(struct translator *translator, enum outcome outcome, struct span line)
@@ -78,7 +78,10 @@ void translate_reject(struct translator *translator, enum outcome outcome, struc
 static void run_event(struct translator *translator, struct span line)
 {
 	const struct span name = identify(translator);
+	const struct span given = translator->mapping->inputs[translator->input].event;
 	struct plan *plan = name.len ? plans_find(&translator->plans, name) : NULL;
+	if (!plan && given.len) /* free text where a name was looked for: the input's name stands for it */
+		plan = plans_find(&translator->plans, given);
 	if (plan) {
 		finish(translator, run_plan(translator, plan), line);
 		if (translator->move_count)
