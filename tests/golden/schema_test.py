@@ -106,6 +106,23 @@ BEYOND = [
     ("a state that no event enters", "lifecycles: {a: {key: [b], enter: {a.b: c}, active: [d]}}"),
 ]
 
+# The twelve faults of tests/data/twelve-faults.yaml by the text of their lines, and who finds each: the schema seven, YAML
+# itself one (an alias without anchor), and `check` all twelve.
+TWELVE = [
+    ("an unknown key of an input", "fromat: json", "schema"),
+    ("an address that all may send to", "udp://0.0.0.0:8128", "check"),
+    ("a list where a word belongs", "dialect: [graphite]", "schema"),
+    ("an environment variable that is not set", "${STATSIDECAR_TEST_REGION}", "check"),
+    ("a key that is repeated", "match: any order", "check"),
+    ("a template without quotes", "shop: {shop}", "schema"),
+    ("$1 where {1} is meant", "orders.$1", "schema"),
+    ("a timer without unit", "", "schema"),
+    ("a metric's name with a slash", "orders/paid", "schema"),
+    ("a glob without quotes", "match: *.failed", "yaml"),
+    ("a rule that is never reached", "match: order.late", "check"),
+    ("a duration without unit", "shutdown_grace: 10", "schema"),
+]
+
 # What may look odd and is right.
 ACCEPTED = [
     ("texts that look like numbers, booleans and times", "rules: [{match: n, name: 12:30, metrics: []}]"),
@@ -120,8 +137,24 @@ ACCEPTED = [
 ]
 
 
+def twelve():
+    """Documents with one of the twelve faults each, the rest as in the file without faults."""
+    faulty = (SOURCE / "tests/data/twelve-faults.yaml").read_text().splitlines()
+    right = (SOURCE / "tests/data/twelve-right.yaml").read_text().splitlines()
+    places = [i for i, line in enumerate(faulty) if line != right[i] and not line.startswith("#")]
+    if len(faulty) != len(right) or len(places) != len(TWELVE):
+        raise ValueError("the two files of twelve faults do not differ in twelve lines")
+    for place, (name, part, finder) in zip(places, TWELVE):
+        if part not in faulty[place] or (not part and faulty[place]):
+            raise ValueError(f"{part!r} is not in the faulty line {place + 1}: {faulty[place]!r}")
+        yield f"of the twelve, found by {finder}: {name}", "\n".join(right[:place] + [faulty[place]] + right[place + 1 :]), finder
+
+
 def faults(validator, text):
-    document = yaml.load(text, Loader)
+    try:
+        document = yaml.load(text, Loader)
+    except yaml.YAMLError as error:
+        return [f"no YAML: {error}"]
     return [f"{'/'.join(map(str, error.absolute_path)) or 'top'}: {error.message}" for error in validator.iter_errors(document)]
 
 
@@ -136,6 +169,8 @@ def main():
     rows += [(f"refused: {name}", text, False) for name, text in REFUSED]
     rows += [(f"left to `check`: {name}", text, True) for name, text in BEYOND]
     rows += [(f"accepted: {name}", text, True) for name, text in ACCEPTED]
+    rows.append(("twelve-right.yaml is accepted", (SOURCE / "tests/data/twelve-right.yaml").read_text(), True))
+    rows += [(name, text, finder == "check") for name, text, finder in twelve()]
     failed = 0
     print(f"1..{len(rows)}")
     for number, (name, text, is_valid) in enumerate(rows, 1):
