@@ -20,9 +20,16 @@ except ImportError as error:
 
 
 class Loader(yaml.SafeLoader):
-    """YAML as editors read it: version 1.2, where `on`, `no` and 12:30 are texts, with merge keys."""
+    """YAML as editors read it: version 1.2, where `on`, `no` and 12:30 are texts, with merge keys, and where
+    no key may stand twice."""
 
     yaml_implicit_resolvers = {}
+
+    def flatten_mapping(self, node):
+        keys = [key.value for key, _ in node.value]
+        if len(set(keys)) != len(keys):
+            raise yaml.YAMLError("a key stands twice")
+        super().flatten_mapping(node)
 
 
 for tag, expression, first in (
@@ -106,14 +113,14 @@ BEYOND = [
     ("a state that no event enters", "lifecycles: {a: {key: [b], enter: {a.b: c}, active: [d]}}"),
 ]
 
-# The twelve faults of tests/data/twelve-faults.yaml by the text of their lines, and who finds each: the schema seven, YAML
-# itself one (an alias without anchor), and `check` all twelve.
+# The twelve faults of tests/data/twelve-faults.yaml by the text of their lines, and who finds each: the schema seven, any
+# reader of YAML two more, and `check` all twelve.
 TWELVE = [
     ("an unknown key of an input", "fromat: json", "schema"),
     ("an address that all may send to", "udp://0.0.0.0:8128", "check"),
     ("a list where a word belongs", "dialect: [graphite]", "schema"),
     ("an environment variable that is not set", "${STATSIDECAR_TEST_REGION}", "check"),
-    ("a key that is repeated", "match: any order", "check"),
+    ("a key that is repeated", "match: any order", "yaml"),
     ("a template without quotes", "shop: {shop}", "schema"),
     ("$1 where {1} is meant", "orders.$1", "schema"),
     ("a timer without unit", "", "schema"),
@@ -147,7 +154,8 @@ def twelve():
     for place, (name, part, finder) in zip(places, TWELVE):
         if part not in faulty[place] or (not part and faulty[place]):
             raise ValueError(f"{part!r} is not in the faulty line {place + 1}: {faulty[place]!r}")
-        yield f"of the twelve, found by {finder}: {name}", "\n".join(right[:place] + [faulty[place]] + right[place + 1 :]), finder
+        text = "\n".join(right[:place] + [faulty[place]] + right[place + 1 :])
+        yield f"of the twelve, found by {finder}: {name}", text, finder
 
 
 def faults(validator, text):
@@ -155,7 +163,8 @@ def faults(validator, text):
         document = yaml.load(text, Loader)
     except yaml.YAMLError as error:
         return [f"no YAML: {error}"]
-    return [f"{'/'.join(map(str, error.absolute_path)) or 'top'}: {error.message}" for error in validator.iter_errors(document)]
+    found = validator.iter_errors(document)
+    return [f"{'/'.join(map(str, error.absolute_path)) or 'top'}: {error.message}" for error in found]
 
 
 def main():
