@@ -30,6 +30,7 @@ struct lifecycle_event {
 	uint32_t present_words;
 	struct value bare;     /* logfmt: the bare word that may identify; len 0: none */
 	bool is_bare_first;    /* it was the line's first word */
+	struct span tags;      /* StatsD: what stands behind `|#` */
 	char *unescaped;       /* where texts with escapes are written out; as large as the longest line */
 	uint32_t unescaped_len;
 	uint32_t unescaped_size;
@@ -44,6 +45,7 @@ static inline void event_reset(struct lifecycle_event *event)
 	for (uint32_t i = 0; i < event->present_words; i++)
 		event->present[i] = 0;
 	event->bare.len = 0;
+	event->tags.len = 0;
 	event->unescaped_len = 0;
 }
 

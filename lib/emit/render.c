@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 
+#include "decode/statsd.h"
 #include "emit/sanitise.h"
 
 /* DogStatsD shows titles of 100 characters; more is left to the text. */
@@ -11,7 +12,7 @@ static const struct span other = {"__other__", 9};
 
 /* The keys that a line has so far: of one key the first tag counts. */
 struct seen {
-	uint16_t keys[TAGS_MAX];
+	uint16_t keys[2 * TAGS_MAX]; /* of the configuration, and of a relayed line */
 	unsigned count;
 };
 
@@ -97,6 +98,73 @@ static char *put_tail(struct renderer *renderer, const struct wire *wire, const 
 	return put_list(renderer, wire, &wire->form->tags, out, seen);
 }
 
+/* Whether an earlier tag of the line has this key. */
+static bool is_repeated(struct span tags, const char *before, struct span key)
+{
+	struct span other_key;
+	struct span value;
+	while (statsd_next_tag(&tags, &other_key, &value) && other_key.at < before)
+		if (span_equal(other_key, key))
+			return true;
+	return false;
+}
+
+/* The key's number where the configuration has it too, else UINT16_MAX. */
+static uint16_t known_key(const struct mapping *mapping, struct span key)
+{
+	for (uint16_t i = 0; i < mapping->tag_key_count; i++)
+		if (span_equal(mapping->tag_keys[i], key))
+			return i;
+	return UINT16_MAX;
+}
+
+static struct span guard_relayed(struct renderer *renderer, struct span key, struct span value)
+{
+	struct guard *guard;
+	if (!value.at || relay_admits(&renderer->relay, &renderer->mapping->hash_key, key, value, &guard))
+		return value;
+	renderer->values_limited[renderer->mapping->relay_key]++;
+	if (guard && !guard->is_reported) {
+		guard->is_reported = true;
+		if (renderer->limited)
+			renderer->limited(renderer->context, key, guard->limit);
+	}
+	return other;
+}
+
+/* One tag of a relayed line. A tag without value stays one in DogStatsD; the others know no such thing. */
+static char *put_relayed_tag(struct renderer *renderer, const struct wire *wire, struct span key, struct span value, char *out)
+{
+	const enum dialect dialect = wire->form->dialect;
+	value = guard_relayed(renderer, key, value);
+	*out++ = wire->separator;
+	out += sanitise(out, &sanitise_tag_key[dialect], key, NAME_MAX_LEN);
+	if (!value.at && dialect == DIALECT_DOGSTATSD)
+		return out;
+	*out++ = wire->assign;
+	if (!value.at || value.len == 0)
+		value = SPAN("true");
+	return out + sanitise(out, &sanitise_tag_value[dialect], value, renderer->mapping->limits.tag_length);
+}
+
+static char *put_relayed(struct renderer *renderer, const struct wire *wire, char *out, struct seen *seen)
+{
+	const struct span all = renderer->subject->event->tags;
+	char *const end = out + RENDER_MAX / 4;
+	struct span tags = all;
+	struct span key;
+	struct span value;
+	while (out < end && seen->count < TAGS_MAX && statsd_next_tag(&tags, &key, &value)) {
+		const uint16_t known = known_key(renderer->mapping, key);
+		if ((known != UINT16_MAX && seen_has(seen, known)) || is_repeated(all, key.at, key) ||
+		    (wire->form->dialect == DIALECT_DOGSTATSD && relay_is_reserved(key)))
+			continue;
+		out = put_relayed_tag(renderer, wire, key, value, out);
+		seen->keys[seen->count++] = known;
+	}
+	return out;
+}
+
 /* `,key:value,key:value`: the metric's own, then the rule's, the input's, the global ones, the output's. */
 static char *put_tags(struct renderer *renderer, uint16_t output, const struct metric *metric, char *out)
 {
@@ -104,6 +172,8 @@ static char *put_tags(struct renderer *renderer, uint16_t output, const struct m
 	struct tail *tail = &renderer->tails[output];
 	struct seen seen = {.count = 0};
 	char *end = put_list(renderer, wire, &metric->tags, out, &seen);
+	if (metric->kind == METRIC_RELAY)
+		end = put_relayed(renderer, wire, end, &seen);
 	if (!metric->shares_tail)
 		return put_tail(renderer, wire, metric->rule, end, &seen);
 	if (tail->rule != metric->rule || tail->epoch != renderer->subject->epoch) {
@@ -167,6 +237,16 @@ static char *put_head(struct renderer *renderer, uint16_t output, const struct m
 	return end;
 }
 
+struct span render_type(const struct wire *wire, const struct reading *reading)
+{
+	if (!reading->type.at)
+		return wire->type[reading->metric->kind];
+	/* Relayed: plain StatsD and its kin know no histograms and distributions. */
+	if (wire->form->dialect != DIALECT_DOGSTATSD && (span_is(reading->type, "|h") || span_is(reading->type, "|d")))
+		return SPAN("|ms");
+	return reading->type;
+}
+
 /* `name:value|type|@rate|#tags` or `name;tags:value|type|@rate`. */
 static char *put_metric(struct renderer *renderer, uint16_t output, const struct reading *reading, struct span head,
                         struct span value, char *out)
@@ -177,7 +257,7 @@ static char *put_metric(struct renderer *renderer, uint16_t output, const struct
 		out = put_framed_tags(renderer, output, reading->metric, out);
 	*out++ = ':';
 	out = put(out, value);
-	out = put(out, reading->type.at ? reading->type : wire->type[reading->metric->kind]);
+	out = put(out, render_type(wire, reading));
 	out = put(out, reading->rate);
 	if (wire->has_tags && !wire->has_tags_before_value)
 		out = put_framed_tags(renderer, output, reading->metric, out);
@@ -351,6 +431,8 @@ int renderer_init(struct renderer *renderer, const struct mapping *mapping, stru
 	renderer->options = arena_alloc(renderer->arena, RENDER_MAX + SCAN_PAD);
 	if (guard_init(&renderer->name_guard, mapping->limits.names))
 		return -1;
+	if (mapping->has_relay && relay_init(&renderer->relay, mapping->limits.tag_values))
+		return -1;
 	for (uint16_t i = 0; i < mapping->output_count; i++) {
 		const enum dialect dialect = mapping->outputs[i].dialect;
 		renderer->tails[i].text = arena_alloc(renderer->arena, RENDER_MAX + SCAN_PAD);
@@ -366,6 +448,7 @@ void renderer_fini(struct renderer *renderer)
 		for (uint16_t i = 0; renderer->tag_guards[dialect] && i < renderer->mapping->tag_key_count; i++)
 			guard_fini(&renderer->tag_guards[dialect][i]);
 	guard_fini(&renderer->name_guard);
+	relay_fini(&renderer->relay);
 	arena_free(renderer->arena);
 	*renderer = (struct renderer){0};
 }
@@ -374,6 +457,8 @@ size_t renderer_memory(const struct mapping *mapping)
 {
 	bool is_used[DIALECT_COUNT] = {false};
 	size_t size = guard_memory(mapping->limits.names) + LINE_OUT_MAX + RENDER_MAX;
+	if (mapping->has_relay)
+		size += relay_memory(mapping->limits.tag_values);
 	for (uint16_t i = 0; i < mapping->output_count; i++) {
 		const enum dialect dialect = mapping->outputs[i].dialect;
 		size += RENDER_MAX;

@@ -4,6 +4,7 @@
 #define STATSIDECAR_EMIT_RENDER_H
 
 #include "emit/guard.h"
+#include "emit/relay.h"
 #include "base/arena.h"
 #include "emit/wire.h"
 #include "map/subject.h"
@@ -32,6 +33,7 @@ struct renderer {
 	struct tail *tails;                      /* one for each output */
 	struct guard *tag_guards[DIALECT_COUNT]; /* by tag key; NULL where no output uses the dialect */
 	struct guard name_guard;
+	struct relay relay;                      /* only where the mapping relays */
 	const struct tag_list *input_tags;       /* of the input that gave the present event */
 	uint64_t *values_limited;                /* by tag key: counts */
 	uint64_t *names_limited;
@@ -54,6 +56,9 @@ enum name_use { NAME_AS_IT_IS, NAME_AS_OTHER };
 size_t render_name(struct renderer *renderer, const struct metric *metric, char *out, enum name_use use);
 /* Counts a templated name; false where there are too many. */
 bool render_admits_name(struct renderer *renderer, struct span name);
+
+/* `|ms`: how an output says the reading's type; at == NULL where it cannot. */
+struct span render_type(const struct wire *wire, const struct reading *reading);
 
 /* Whether anything comes of a DogStatsD event's title. */
 bool render_has_title(struct renderer *renderer, const struct metric *metric);

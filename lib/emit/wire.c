@@ -28,8 +28,6 @@ static void set_types(struct wire *wire)
 		wire->type[METRIC_EVENT] = SPAN("_e");
 		wire->type[METRIC_SERVICE_CHECK] = SPAN("_sc");
 	}
-	for (int kind = 0; kind < METRIC_KIND_COUNT; kind++)
-		wire->is_timer[kind] = wire->type[kind].at && span_is(wire->type[kind], "|ms");
 }
 
 struct tag_bytes {
@@ -93,6 +91,8 @@ struct wire *wires_new(const struct mapping *mapping, struct arena *arena)
 			bytes[dialect] = tag_bytes_new(mapping, dialect, arena);
 		wire->tag_heads = bytes[dialect].heads;
 		wire->tag_constants = bytes[dialect].constants;
+		wire->separator = tag_syntax[dialect].separator;
+		wire->assign = tag_syntax[dialect].assign;
 		wire->open = span_of(tag_syntax[dialect].open);
 		wire->close = span_of(tag_syntax[dialect].close);
 		wire->has_tags = dialect != DIALECT_STATSD;

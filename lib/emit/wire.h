@@ -16,11 +16,12 @@
 struct wire {
 	const struct output_form *form;
 	struct span type[METRIC_KIND_COUNT]; /* `|c`; at == NULL: the dialect has no such metric */
-	bool is_timer[METRIC_KIND_COUNT];    /* goes out as ms where it must not be negative */
 	const struct span *tag_heads;        /* by tag id: `,key:` */
 	const struct span *tag_constants;    /* by tag id: `,key:value`, where it is constant */
 	struct span open;                    /* before the first tag, instead of its separator */
 	struct span close;                   /* behind the last tag */
+	char separator;                      /* before each tag */
+	char assign;                         /* between its key and value */
 	bool has_tags;
 	bool has_tags_before_value;
 	bool has_signed_gauges; /* a sign is a change there: a negative gauge goes out as two lines */

@@ -56,7 +56,9 @@ static void compile_value(struct compiler *compiler, struct metric *metric, cons
 		if (metric->kind == METRIC_RELAY) {
 			metric->value.is_constant = false;
 			metric->value.field = compile_reference(compiler, SPAN("value"), model->mark);
+			compiler->mapping->has_relay = true;
 			compiler->mapping->relay_type = compile_reference(compiler, SPAN("type"), model->mark);
+			compiler->mapping->relay_rate = compile_reference(compiler, SPAN("rate"), model->mark);
 		}
 		return;
 	}

@@ -113,14 +113,36 @@ static bool is_apart_from_tail(const struct mapping *mapping, const struct metri
 	return apart;
 }
 
+static void mark_all(struct tag_list *list)
+{
+	for (uint16_t i = 0; i < list->count; i++)
+		list->items[i].is_repeat = true;
+}
+
+/* A relayed line brings tags of its own, right behind the metric's: any tag behind those may repeat one. */
+static void mark_behind_relayed(struct compiler *compiler)
+{
+	struct mapping *mapping = compiler->mapping;
+	mapping->relay_key = tag_key(compiler, SPAN("(relayed)"));
+	for (uint32_t r = 0; r < mapping->rule_count; r++)
+		mark_all(&mapping->rules[r].tags);
+	for (uint16_t i = 0; i < mapping->input_count; i++)
+		mark_all(&mapping->inputs[i].tags);
+	mark_all(&mapping->tags);
+	for (uint16_t i = 0; i < mapping->output_count; i++)
+		mark_all(&mapping->outputs[i].tags);
+}
+
 void compile_tag_repeats(struct compiler *compiler)
 {
 	struct mapping *mapping = compiler->mapping;
+	if (mapping->has_relay)
+		mark_behind_relayed(compiler);
 	for (uint32_t r = 0; r < mapping->rule_count; r++) {
 		struct rule *rule = &mapping->rules[r];
 		for (uint32_t m = 0; m < rule->metric_count; m++) {
 			struct metric *metric = &rule->metrics[m];
-			metric->shares_tail = is_apart_from_tail(mapping, metric);
+			metric->shares_tail = metric->kind != METRIC_RELAY && is_apart_from_tail(mapping, metric);
 			mark_repeats(&rule->tags, &metric->tags);
 			for (uint16_t i = 0; i < mapping->input_count; i++)
 				mark_repeats(&mapping->inputs[i].tags, &metric->tags);

@@ -182,7 +182,10 @@ struct mapping {
 	uint16_t lifecycle_count;
 	uint16_t derived[DERIVED_COUNT]; /* their locations; only where there are lifecycles */
 	struct limits_model limits;
-	struct reference relay_type; /* the field `type` of a StatsD line; only where some metric relays */
+	bool has_relay;              /* some metric relays StatsD lines; then: */
+	uint16_t relay_key;          /* the tag key under which limits of relayed tags are counted */
+	struct reference relay_type; /* the fields `type` and `rate` of a StatsD line */
+	struct reference relay_rate;
 	struct hash_key hash_key;
 };
 

@@ -43,14 +43,14 @@ static enum line_fate pack(struct translator *translator, uint16_t output, const
 static void emit(struct translator *translator, const struct plan_metric *plan, const struct reading *reading)
 {
 	const bool is_out = is_sampled_out(translator, plan->metric);
-	const uint8_t kind = plan->metric->kind;
 	for (uint16_t i = 0; i < translator->mapping->output_count; i++) {
 		struct output_accounts *account = &translator->accounts->outputs[i];
 		enum line_fate fate;
 		struct span line = {"", 0};
 		account->made++;
 		/* A histogram that a dialect can only take as a timer cannot be negative there. */
-		if ((plan->filtered >> i & 1) || (reading->is_negative && translator->renderer.wires[i].is_timer[kind])) {
+		if ((plan->filtered >> i & 1) ||
+		    (reading->is_negative && span_is(render_type(&translator->renderer.wires[i], reading), "|ms"))) {
 			account->filtered++;
 			fate = LINE_FILTERED;
 		} else if (is_out) {

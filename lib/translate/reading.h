@@ -6,8 +6,8 @@
 #include "emit/render.h"
 #include "translate/accounts.h"
 
-/* Where the value is written: as long as the longest set value, and SCAN_PAD more. */
-enum { READING_TEXT_SIZE = TAG_LENGTH_HIGH + 2 * SCAN_PAD };
+/* Where value and rate are written: a rate, the longest set value, and SCAN_PAD more. */
+enum { READING_TEXT_SIZE = TAG_LENGTH_HIGH + 4 * SCAN_PAD };
 
 /* 0 and the reading, its value in text; else SKIP_ABSENT, _NOT_A_NUMBER or _NEGATIVE by *skip and -1. */
 int reading_take(struct reading *reading, const struct metric *metric, struct subject *subject, char *text, enum skip *skip)

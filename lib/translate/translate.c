@@ -2,6 +2,7 @@
 
 #include "decode/json.h"
 #include "decode/logfmt.h"
+#include "decode/statsd.h"
 #include "translate/translator.h"
 
 /* ---- identifier -> rules ---- */
@@ -110,6 +111,20 @@ static void run_logfmt(struct translator *translator, struct span line)
 		run_event(translator, line);
 }
 
+static void run_statsd(struct translator *translator, struct span line)
+{
+	struct statsd_reader reader;
+	event_reset(&translator->event);
+	if (statsd_read_line(&reader, line)) {
+		translate_reject(translator, OUTCOME_MALFORMED, line, reader.why, reader.at + 1);
+		return;
+	}
+	while (statsd_next_event(&reader, &translator->event)) {
+		run_event(translator, line);
+		event_reset(&translator->event);
+	}
+}
+
 static void run_json(struct translator *translator, struct json_reader *reader)
 {
 	const struct span line = {reader->line, reader->len};
@@ -176,7 +191,9 @@ uint32_t translate_line(struct translator *translator, const char *line, uint32_
 		return len;
 	}
 	struct json_reader reader = {.line = line, .mark = translator->marks, .at = at, .len = len};
-	if (format == FORMAT_LOGFMT || (format == FORMAT_AUTO && line[at] != '{' && line[at] != '['))
+	if (format == FORMAT_STATSD)
+		run_statsd(translator, text);
+	else if (format == FORMAT_LOGFMT || (format == FORMAT_AUTO && line[at] != '{' && line[at] != '['))
 		run_logfmt(translator, text);
 	else if (line[at] == '{')
 		run_json(translator, &reader);
