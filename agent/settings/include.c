@@ -118,7 +118,8 @@ static void source_read(struct loader *loader, struct source *source, const stru
 			      "a configuration is a map: begin with `rules:` or another key");
 		return;
 	}
-	for (size_t i = 0; i < root->count; i++) {
+	/* From the end, as table_read() does it. */
+	for (size_t i = root->count; i-- > 0;) {
 		const struct node_entry *entry = &root->entries[i];
 		const struct setting *common = table_find(&source_table, entry->key->raw);
 		const struct setting *own = table_find(&settings_table, entry->key->raw);

@@ -79,7 +79,7 @@ static void admin_address(struct reader *reader, const struct text *text, struct
 	struct endpoint endpoint;
 	const char *why;
 	struct span url = arena_printf(reader->arena, "tcp://%.*s", SPAN_ARG(text->span));
-	if (endpoint_parse(&endpoint, url, PORT_ADMIN, reader->arena, &why) < 0) {
+	if (endpoint_parse(&endpoint, url, 0, reader->arena, &why) < 0) {
 		fault(reader->problems, text->mark, "`%.*s`: write an address and a port, such as 127.0.0.1:%d, or off",
 		      FAULT_ARG(text->span), PORT_ADMIN);
 		return;
@@ -114,22 +114,21 @@ static const struct setting admin_settings[] = {
 
 const struct table admin_table = {"admin", "admin", admin_settings, ARRAY_LEN(admin_settings)};
 
-/* `off`, `no`, `false` without quotes or with: a whole part of the agent is turned off. */
-static bool is_off(const struct node *node)
+/* `off`, `no`, `on` …: a whole part of the agent is turned off, or on as it is by default. */
+static bool is_switch(const struct node *node, bool *flag)
 {
-	bool flag;
 	const char *why;
-	return node->kind == NODE_SCALAR && scalar_bool(&flag, node->text, &why) == 0 && !flag;
+	return node->kind == NODE_SCALAR && scalar_bool(flag, node->text, &why) == 0;
 }
 
 static void read_admin(struct reader *reader, const struct node *node, void *target)
 {
 	struct settings *settings = target;
 	struct text text;
+	if (is_switch(node, &settings->admin_enabled))
+		return;
 	settings->admin_is_default = false;
-	if (is_off(node)) {
-		settings->admin_enabled = false;
-	} else if (node->kind == NODE_SCALAR) {
+	if (node->kind == NODE_SCALAR) {
 		if (value_text(reader, "admin", node, &text))
 			admin_address(reader, &text, settings);
 	} else if (value_is_map(reader, "admin", node)) {
@@ -152,8 +151,7 @@ const struct table telemetry_table = {"telemetry", "telemetry", telemetry_settin
 static void read_telemetry(struct reader *reader, const struct node *node, void *target)
 {
 	struct settings *settings = target;
-	settings->telemetry_enabled = !is_off(node);
-	if (settings->telemetry_enabled && value_is_map(reader, "telemetry", node))
+	if (!is_switch(node, &settings->telemetry_enabled) && value_is_map(reader, "telemetry", node))
 		(void)table_read(reader, &telemetry_table, node, settings);
 }
 

@@ -55,7 +55,7 @@ static void read_allow_from(struct reader *reader, const struct node *node, void
 			fault(reader->problems, texts.items[i].mark, "`allow_from: %.*s`: %s",
 			      FAULT_ARG(texts.items[i].span), why);
 	}
-	if (node->kind == NODE_LIST && node->count == 0)
+	if (node->kind == NODE_LIST && node->count == 0 && !node->is_cut)
 		fault(reader->problems, node->mark, "`allow_from` would let nobody in: write networks, or any");
 }
 
@@ -234,6 +234,7 @@ void read_inputs(struct reader *reader, const struct node *node, void *target)
 {
 	struct settings *settings = target;
 	struct text url;
+	settings->input_count = settings->model.input_count = 0;
 	if (node->kind == NODE_SCALAR && value_text(reader, "inputs", node, &url)) {
 		input_from_url(reader, settings, url);
 		return;
@@ -241,13 +242,15 @@ void read_inputs(struct reader *reader, const struct node *node, void *target)
 	if (node->kind == NODE_SCALAR || !value_is_list(reader, "inputs", node))
 		return;
 	inputs_room(reader, settings);
-	if (node->count == 0)
+	if (node->count == 0 && !node->is_cut)
 		fault(reader->problems, node->mark, "`inputs` needs at least one; leave it out for the default ones");
 	for (size_t i = 0; i < node->count; i++) {
 		const struct node *item = node->items[i];
-		if (item->kind == NODE_MAP)
+		if (item->kind == NODE_MAP &&
+		    (item->count != 1 || table_find(&input_table, item->entries[0].key->raw) ||
+		     !value_unquoted(reader, item)))
 			read_input(reader, settings, item);
-		else if (value_text(reader, "inputs", item, &url))
+		else if (item->kind != NODE_MAP && value_text(reader, "inputs", item, &url))
 			input_from_url(reader, settings, url);
 	}
 }

@@ -12,12 +12,14 @@ static const char *const cardinality_names[] = {"none", "low", "orchestrator", "
 
 static void output_url(struct reader *reader, const struct text *url, struct output_entry *entry)
 {
-	const char *why = "an output needs a port that something listens on";
+	const char *why;
 	struct endpoint *endpoint = &entry->settings.endpoint;
 	entry->model.mark = url->mark;
-	if (endpoint_parse(endpoint, url->span, PORT_OUTPUT, reader->arena, &why) < 0 ||
-	    (endpoint->host && endpoint->port == 0)) {
+	if (endpoint_parse(endpoint, url->span, PORT_OUTPUT, reader->arena, &why) < 0) {
 		fault(reader->problems, url->mark, "`%.*s`: %s", FAULT_ARG(url->span), why);
+		endpoint->url = NULL;
+	} else if (endpoint->host && endpoint->port == 0) {
+		fault(reader->problems, url->mark, "`%.*s`: nothing can listen on port 0", FAULT_ARG(url->span));
 		endpoint->url = NULL;
 	} else if (endpoint->transport == TRANSPORT_STDIN || endpoint->transport == TRANSPORT_FIFO) {
 		fault(reader->problems, url->mark,
@@ -234,6 +236,7 @@ void read_outputs(struct reader *reader, const struct node *node, void *target)
 {
 	struct settings *settings = target;
 	struct text url;
+	settings->output_count = settings->model.output_count = 0;
 	if (node->kind == NODE_SCALAR && value_text(reader, "outputs", node, &url)) {
 		output_from_url(reader, settings, url);
 		return;
@@ -241,13 +244,15 @@ void read_outputs(struct reader *reader, const struct node *node, void *target)
 	if (node->kind == NODE_SCALAR || !value_is_list(reader, "outputs", node))
 		return;
 	outputs_room(reader, settings);
-	if (node->count == 0)
+	if (node->count == 0 && !node->is_cut)
 		fault(reader->problems, node->mark, "`outputs` needs at least one; leave it out for the default one");
 	for (size_t i = 0; i < node->count; i++) {
 		const struct node *item = node->items[i];
-		if (item->kind == NODE_MAP)
+		if (item->kind == NODE_MAP &&
+		    (item->count != 1 || table_find(&output_table, item->entries[0].key->raw) ||
+		     !value_unquoted(reader, item)))
 			read_output(reader, settings, item);
-		else if (value_text(reader, "outputs", item, &url))
+		else if (item->kind != NODE_MAP && value_text(reader, "outputs", item, &url))
 			output_from_url(reader, settings, url);
 	}
 }

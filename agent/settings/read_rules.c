@@ -257,7 +257,7 @@ const struct table rule_table = {"a rule", "rules[]", rule_settings, ARRAY_LEN(r
 static void rule_check(struct reader *reader, const struct node *node, const struct rule_model *rule)
 {
 	const struct node_entry *match = node_find(node, "match");
-	if (match && match->value->kind == NODE_LIST && match->value->count == 0)
+	if (match && match->value->kind == NODE_LIST && match->value->count == 0 && !node->is_cut)
 		fault(reader->problems, match->value->mark,
 		      "`match` needs an identifier or a glob; \"**\" matches every event");
 	if (!rule->is_drop)

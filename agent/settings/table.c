@@ -225,7 +225,8 @@ uint64_t table_read(struct reader *reader, const struct table *table, const stru
 {
 	uint64_t given = 0;
 	assert(table->count <= 64);
-	for (size_t i = 0; i < node->count; i++) {
+	/* From the end: of a repeated key, which is reported, all are read for their faults and the first is kept. */
+	for (size_t i = node->count; i-- > 0;) {
 		const struct node_entry *entry = &node->entries[i];
 		const struct setting *setting = table_find(table, entry->key->raw);
 		if (setting)

@@ -20,22 +20,27 @@ struct text value_key(const struct node *key)
 	return (struct text){key->raw, key->mark};
 }
 
-/* `{field}` without quotes is a map of one key without a value. */
-static bool is_unquoted_field(const struct node *node)
+bool value_unquoted(struct reader *reader, const struct node *node)
 {
-	return node->kind == NODE_MAP && node->is_flow && node->count == 1 && node_is_nothing(node->entries[0].value);
+	if (node->kind != NODE_MAP || node->count != 1 || !node_is_nothing(node->entries[0].value))
+		return false;
+	const struct node *key = node->entries[0].key;
+	/* A map in braces begins before its key, `[stdin:]` and `- stdin:` with it. */
+	if (node->mark.line == key->mark.line && node->mark.column == key->mark.column)
+		fault(reader->problems, node->mark, "a text that ends with : must stand in quotes: \"%.*s:\"",
+		      FAULT_ARG(key->raw));
+	else
+		fault(reader->problems, node->mark, "a text that begins with { must stand in quotes: \"{%.*s}\"",
+		      FAULT_ARG(key->raw));
+	return true;
 }
 
 bool value_text(struct reader *reader, const char *name, const struct node *node, struct text *text)
 {
 	if (node->is_faulty)
 		return false;
-	if (is_unquoted_field(node)) {
-		struct span field = node->entries[0].key->raw;
-		fault(reader->problems, node->mark, "a text that begins with { must stand in quotes: \"{%.*s}\"",
-		      FAULT_ARG(field));
+	if (value_unquoted(reader, node))
 		return false;
-	}
 	if (node_is_nothing(node)) {
 		fault(reader->problems, node->mark, "`%s` has no value here: write one, or \"\" for an empty text",
 		      name);
@@ -65,9 +70,10 @@ bool value_texts(struct reader *reader, const char *name, const struct node *nod
 {
 	struct text text;
 	if (node->kind != NODE_LIST) {
-		if (node->is_faulty || (node->kind == NODE_MAP && !is_unquoted_field(node))) {
-			if (!node->is_faulty)
-				fault(reader->problems, node->mark, "`%s` takes a list of texts, not a map", name);
+		if (node->is_faulty || value_unquoted(reader, node))
+			return false;
+		if (node->kind == NODE_MAP) {
+			fault(reader->problems, node->mark, "`%s` takes a list of texts, not a map", name);
 			return false;
 		}
 		if (!value_text(reader, name, node, &text))

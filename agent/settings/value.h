@@ -10,9 +10,11 @@
 bool value_text(struct reader *reader, const char *name, const struct node *node, struct text *text);
 /* A text in which $1 stands for no capture: {1} does. */
 bool value_template(struct reader *reader, const char *name, const struct node *node, struct text *text);
+/* A map that was meant as a text, `{field}` or `stdin:` without quotes: whether it was, and is reported. */
+bool value_unquoted(struct reader *reader, const struct node *node);
 /* A list of texts, or one text alone. Items that are no texts are left out. */
 bool value_texts(struct reader *reader, const char *name, const struct node *node, struct texts *texts);
-/* As many conditions of when: or any: as there are. */
+/* Nothing, null and ~ are refused without a word: they stand for an empty map or list. */
 bool value_is_map(struct reader *reader, const char *name, const struct node *node);
 bool value_is_list(struct reader *reader, const char *name, const struct node *node);
 

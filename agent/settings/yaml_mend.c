@@ -25,6 +25,15 @@ static size_t mend_offset(const struct mender *mender, size_t index)
 	return at;
 }
 
+/* Characters between two places in bytes. */
+static size_t mend_characters(const struct mender *mender, size_t from, size_t to)
+{
+	size_t count = 0;
+	for (size_t at = from; at < to; at++)
+		count += ((unsigned char)mender->text[at] & 0xC0) != 0x80;
+	return count;
+}
+
 static struct mark mend_mark(const struct mender *mender, yaml_mark_t mark)
 {
 	return (struct mark){mender->file, (uint32_t)mark.line + 1, (uint32_t)mark.column + 1};
@@ -70,6 +79,24 @@ static bool mend_colon(struct mender *mender, yaml_mark_t mark)
 	return true;
 }
 
+/* `[stdin:]`: a text that ends with a colon. */
+static bool mend_last_colon(struct mender *mender, yaml_mark_t mark)
+{
+	size_t at = mend_offset(mender, mark.index);
+	if (at >= mender->len || mender->text[at] != ':')
+		return false;
+	size_t start = at;
+	while (start > 0 && !is_end_of_word(mender->text[start - 1]) && !strchr("[{", mender->text[start - 1]))
+		start--;
+	struct mark place = mend_mark(mender, mark);
+	place.column -= (uint32_t)mend_characters(mender, start, at);
+	struct span word = {mender->text + start, at + 1 - start};
+	fault(mender->problems, place, "a text that ends with : must stand in quotes: \"%.*s\"", FAULT_ARG(word));
+	mender->text[at] = 'x';
+	mender->mended->places[mender->mended->place_count++] = mark.index;
+	return true;
+}
+
 /* Where the brace run ends that begins (step 1) or that began (step -1) at `at`, on the same line; mender->len:
  * nowhere. */
 static size_t mend_matching(const struct mender *mender, size_t at, int step)
@@ -96,6 +123,19 @@ static void mend_run(struct mender *mender, size_t from, size_t to)
 	}
 }
 
+/* Where the text ends that has a brace run up to `to` in it, further runs included. */
+static size_t mend_end(const struct mender *mender, size_t to)
+{
+	size_t end = to + 1;
+	while (end < mender->len && !is_end_of_word(mender->text[end])) {
+		size_t close = mender->text[end] == '{' ? mend_matching(mender, end, 1) : end;
+		if (close == mender->len)
+			break;
+		end = close + 1;
+	}
+	return end;
+}
+
 /* `counter: {event}.x`: a text that begins with a field; `[a.{b}]`, `{a: ${B}}`: one that has a field in it. */
 static bool mend_braces(struct mender *mender, yaml_mark_t mark)
 {
@@ -118,15 +158,12 @@ static bool mend_braces(struct mender *mender, yaml_mark_t mark)
 	size_t start = from;
 	while (start > 0 && !is_end_of_word(mender->text[start - 1]) && !strchr("[{", mender->text[start - 1]))
 		start--;
-	size_t end = to;
-	while (end < mender->len && (end <= to || !is_end_of_word(mender->text[end])))
-		end++;
-	struct span word = {mender->text + start, end - start};
+	struct span word = {mender->text + start, mend_end(mender, to) - start};
 	struct mark place = mend_mark(mender, mark);
-	place.column = place.column > at - start ? place.column - (uint32_t)(at - start) : 1;
+	place.column -= (uint32_t)mend_characters(mender, start, at);
 	fault(mender->problems, place, "a text with { in it must stand in quotes here: \"%.*s\"", FAULT_ARG(word));
-	mend_run(mender, from, to);
-	mender->mended->places[mender->mended->place_count++] = mark.index - (at - from);
+	mend_run(mender, from, start + word.len - 1);
+	mender->mended->places[mender->mended->place_count++] = mark.index - mend_characters(mender, from, at);
 	return true;
 }
 
@@ -141,6 +178,8 @@ static bool mend_error(struct mender *mender, const yaml_parser_t *parser)
 		return mend_start(mender, parser->context_mark);
 	if (strstr(problem, "cannot start any token"))
 		return mend_start(mender, parser->problem_mark);
+	if (strstr(problem, "found unexpected ':'"))
+		return mend_last_colon(mender, parser->problem_mark);
 	if (strstr(problem, "mapping values are not allowed"))
 		return mend_colon(mender, parser->problem_mark);
 	return mend_braces(mender, parser->problem_mark);
