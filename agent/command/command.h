@@ -24,8 +24,11 @@ int command_option_fault(const struct command *command, int result, char *const 
 
 void command_print_help(const struct command *command);
 
+extern const struct command command_catalogue;
 extern const struct command command_check;
+extern const struct command command_explain;
 extern const struct command command_run;
 extern const struct command command_help;
+extern const struct command command_test;
 
 #endif

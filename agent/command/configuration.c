@@ -49,6 +49,19 @@ int configuration_load(struct configuration *configuration, const struct setting
 	return result;
 }
 
+int configuration_make_plain(const struct configuration *configuration, struct plain *plain)
+{
+	struct problems problems = {.count = 0};
+	struct hash_key key;
+	int result;
+
+	configuration_make_key(&key);
+	result = plain_init(plain, &configuration->settings->model, &key, &problems);
+	problems_print(&problems);
+	problems_fini(&problems);
+	return result;
+}
+
 void configuration_free(struct configuration *configuration)
 {
 	mapping_free(configuration->mapping);

@@ -2,6 +2,7 @@
 #ifndef STATSIDECAR_COMMAND_CONFIGURATION_H
 #define STATSIDECAR_COMMAND_CONFIGURATION_H
 
+#include "explain/plain.h"
 #include "map/mapping.h"
 #include "settings/settings.h"
 
@@ -14,6 +15,9 @@ struct configuration {
 int configuration_load(struct configuration *configuration, const struct settings_request *request)
 	__attribute__((warn_unused_result));
 void configuration_free(struct configuration *configuration);
+
+/* The configuration without what its machine adds (explain/plain.h), which must be freed before it; -1 as above. */
+int configuration_make_plain(const struct configuration *configuration, struct plain *plain) __attribute__((warn_unused_result));
 
 /* A key that nobody outside this process knows. */
 void configuration_make_key(struct hash_key *key);

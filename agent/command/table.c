@@ -10,6 +10,9 @@
 const struct command *const commands[] = {
 	&command_run,
 	&command_check,
+	&command_explain,
+	&command_test,
+	&command_catalogue,
 	&command_help,
 	NULL,
 };
