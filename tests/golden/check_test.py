@@ -6,6 +6,7 @@ them. A document with one of the twelve lines must have that one fault. SCHEMA l
 conf/statsidecar.schema.json sees too (needs PyYAML and jsonschema; left out without them).
 """
 
+import ast
 import json
 import os
 import pathlib
@@ -128,6 +129,27 @@ def schema():
         result(f"the schema {name} the fault of line {line}", is_refused == (line in SCHEMA))
 
 
+def tables_of(path):
+    """The tables of another test, without running it."""
+    return {
+        node.targets[0].id: ast.literal_eval(node.value)
+        for node in ast.parse(path.read_text()).body
+        if isinstance(node, ast.Assign) and node.targets[0].id in ("REFUSED", "BEYOND", "ACCEPTED")
+    }
+
+
+def beside_the_schema(folder):
+    """What the schema refuses, `check` refuses, and what the schema's test takes to be right, `check` takes."""
+    path = folder / "row.yaml"
+    for table, rows in tables_of(SOURCE / "tests/golden/schema_test.py").items():
+        for name, text in rows:
+            path.write_text(text)
+            run = check(path)
+            is_right = table == "ACCEPTED"
+            is_well = run.returncode == (0 if is_right else 78) and (run.stderr == "") == is_right
+            result(f"{'accepted' if is_right else 'refused'}: {name}", is_well, run.returncode, run.stderr)
+
+
 def without_comments(text):
     return [line for line in text.splitlines() if not line.startswith("#")]
 
@@ -170,6 +192,7 @@ def main():
         twelve_at_once()
         one_at_a_time(folder)
         schema()
+        beside_the_schema(folder)
         conf(folder)
         command_line(folder)
     print(f"1..{count}")
