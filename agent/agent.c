@@ -345,6 +345,14 @@ void agent_free(struct agent *agent)
 	free(agent);
 }
 
+static void agent_warn_of_origin(const struct output_settings *settings)
+{
+	if (settings->origin_is_unknown)
+		log_warn("output %s: its origin is not known: %s; its metrics carry none", settings->label,
+		         settings->origin == ORIGIN_SELF ? "no container id is found, and DD_EXTERNAL_ENV is not set"
+		                                         : "DD_ENTITY_ID is not set");
+}
+
 static int agent_open_outputs(struct agent *agent, struct failure *failure)
 {
 	const struct settings *settings = agent->rules->settings;
@@ -355,6 +363,7 @@ static int agent_open_outputs(struct agent *agent, struct failure *failure)
 
 		if (output == NULL)
 			return -1;
+		agent_warn_of_origin(&settings->outputs[i]);
 		agent->outputs[i] = output;
 		agent->packers[i] = &output->packer;
 		agent->output_count++;

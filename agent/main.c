@@ -1,14 +1,29 @@
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
+#include <unistd.h>
 
 #include "command/command.h"
 #include "config.h"
+
+/* A socket that became descriptor 2 because nobody had opened that would be sent the log. */
+static void standard_descriptors_open(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDWR);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0)
+		close(fd);
+}
 
 int main(int argc, char **argv)
 {
 	const struct command *command;
 
+	standard_descriptors_open();
 	if (argc < 2) {
 		fprintf(stderr, "usage: statsidecar COMMAND [ARGUMENT…]; `statsidecar help` lists the commands\n");
 		return EX_USAGE;
