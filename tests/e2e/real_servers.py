@@ -370,7 +370,7 @@ class StatsdGraphite(Stack):
             "CARBON_METRIC_INTERVAL = 0\n"
             "ENABLE_TAGS = True\n"
             f"GRAPHITE_URL = http://127.0.0.1:{self._web_port}\n"
-            "TAG_BATCH_SIZE = 1\n"
+            "TAG_BATCH_SIZE = 100\n"
             "TAG_UPDATE_INTERVAL = 1\n",
         )
         program = find_program(self._debian, "carbon-cache")
@@ -388,6 +388,7 @@ class StatsdGraphite(Stack):
                     "mgmt_port": self._management_port,
                     "flushInterval": self.FLUSH_S * 1000,
                     "deleteIdleStats": True,
+                    "calculatedTimerMetrics": ["count", "sum", "lower", "upper"],
                     "deleteGauges": False,
                     "backends": ["./backends/graphite"],
                     "graphiteHost": "127.0.0.1",
