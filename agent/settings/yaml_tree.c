@@ -25,7 +25,8 @@ struct builder {
 	struct anchor *anchors; /* the latest first: a name may be used again */
 	uint32_t weight;
 	uint32_t depth;
-	bool is_over; /* nothing more is read */
+	bool is_over;   /* nothing more is read */
+	bool is_broken; /* because it is no YAML */
 };
 
 static struct node *build_node(struct builder *builder, yaml_event_t *event);
@@ -41,7 +42,7 @@ static bool build_next(struct builder *builder, yaml_event_t *event)
 	if (builder->is_over)
 		return false;
 	if (!yaml_parser_parse(&builder->parser, event)) {
-		builder->is_over = true; /* yaml_mend() has reported it */
+		builder->is_over = builder->is_broken = true; /* yaml_mend() reports it */
 		return false;
 	}
 	return true;
@@ -220,6 +221,20 @@ static void map_merge(struct builder *builder, struct node *map, const struct no
 	}
 }
 
+/* What a merge brings stands where `<<` does: the order of tags is that of the file. */
+static void map_merge_at(struct builder *builder, struct node *map, const struct node *source, size_t place)
+{
+	const size_t own_count = map->count, behind = own_count - place;
+	map_merge(builder, map, source);
+	const size_t merged = map->count - own_count;
+	if (merged == 0 || behind == 0)
+		return;
+	struct node_entry *own = arena_array(builder->arena, behind, sizeof(*own));
+	memcpy(own, map->entries + place, behind * sizeof(*own));
+	memmove(map->entries + place, map->entries + own_count, merged * sizeof(*own));
+	memcpy(map->entries + place + merged, own, behind * sizeof(*own));
+}
+
 /* Whether key can stand as one; *is_merge: it is `<<`. */
 static bool build_key_check(struct builder *builder, const struct node *map, const struct node *key)
 {
@@ -241,6 +256,7 @@ static bool build_key_check(struct builder *builder, const struct node *map, con
 static struct node *build_map(struct builder *builder, const yaml_event_t *start)
 {
 	struct node *map = build_new(builder, start, NODE_MAP), *merge = NULL;
+	size_t merge_place = 0;
 	struct anchor *anchor = build_anchor(builder, start->data.mapping_start.anchor);
 	yaml_event_t event;
 	map->is_flow = start->data.mapping_start.style == YAML_FLOW_MAPPING_STYLE;
@@ -259,13 +275,15 @@ static struct node *build_map(struct builder *builder, const yaml_event_t *start
 		if (!value)
 			break;
 		map->weight += key->weight + value->weight;
-		if (key->kind == NODE_SCALAR && key->is_plain && span_is(key->raw, "<<") && !merge)
+		if (key->kind == NODE_SCALAR && key->is_plain && span_is(key->raw, "<<") && !merge) {
 			merge = value;
-		else if (build_key_check(builder, map, key))
+			merge_place = map->count;
+		} else if (build_key_check(builder, map, key)) {
 			map_add(builder, map, (struct node_entry){key, value});
+		}
 	}
 	if (merge)
-		map_merge(builder, map, merge);
+		map_merge_at(builder, map, merge, merge_place);
 	if (anchor && !map->is_cut)
 		anchor->node = map;
 	return map;
@@ -315,19 +333,36 @@ static struct node *build_document(struct builder *builder)
 	return root && !node_is_nothing(root) ? root : NULL;
 }
 
+/* Whether the document could be read to its end; *root is what there is of it. */
+static bool build_tree(struct builder *builder, struct span text, struct node **root)
+{
+	if (!yaml_parser_initialize(&builder->parser))
+		abort();
+	yaml_parser_set_encoding(&builder->parser, YAML_UTF8_ENCODING);
+	yaml_parser_set_input_string(&builder->parser, (const unsigned char *)text.at, text.len);
+	*root = build_document(builder);
+	yaml_parser_delete(&builder->parser);
+	return !builder->is_broken;
+}
+
 struct node *yaml_tree_read(struct span text, const char *file, struct arena *arena, struct problems *problems)
 {
-	struct mended mended;
+	struct node *root;
+	struct mended mended = {.place_count = 0};
+	struct problems first = {0};
 	if (span_starts(text, SPAN("\xEF\xBB\xBF")))
 		text = span_skip(text, 3);
-	yaml_mend(&mended, text, file, arena, problems);
-	struct builder builder = {.mended = &mended, .file = file, .arena = arena, .problems = problems};
-	if (!yaml_parser_initialize(&builder.parser))
-		abort();
-	yaml_parser_set_encoding(&builder.parser, YAML_UTF8_ENCODING);
-	yaml_parser_set_input_string(&builder.parser, (const unsigned char *)mended.text.at, mended.text.len);
-	struct node *root = build_document(&builder);
-	yaml_parser_delete(&builder.parser);
+	struct builder builder = {.mended = &mended, .file = file, .arena = arena, .problems = &first};
+	if (build_tree(&builder, text, &root)) {
+		for (size_t i = 0; i < first.count; i++)
+			fault(problems, first.items[i].mark, "%s", first.items[i].text);
+	} else {
+		/* Once more, mended; what was found up to there is found again. */
+		yaml_mend(&mended, text, file, arena, problems);
+		builder = (struct builder){.mended = &mended, .file = file, .arena = arena, .problems = problems};
+		(void)build_tree(&builder, mended.text, &root);
+	}
+	problems_fini(&first);
 	return root;
 }
 
