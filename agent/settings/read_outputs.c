@@ -118,7 +118,7 @@ static const struct setting output_settings[] = {
 	 .help = "the output's label"},
 	{.key = "dialect", .type = SETTING_OWN, .read = read_dialect, .print = print_dialect, .shown = "dogstatsd",
 	 .takes = "dogstatsd, statsd, graphite, influxdb, librato or signalfx", .help = "how lines are written"},
-	{.key = "prefix", .type = SETTING_TEXT, .flags = SETTING_NAME, .offset = OUT(model.prefix), .fallback = "\"\"",
+	{.key = "prefix", .type = SETTING_TEXT, .flags = SETTING_NAME, .offset = OUT(model.prefix), .fallback = "",
 	 .help = "before every name on this output"},
 	{.key = "filter", .type = SETTING_TEXTS, .offset = OUT(model.filter), .fallback = "[\"**\"]",
 	 .help = "globs: which metrics go here, by name without this prefix; \"!GLOB\" excludes; the last match decides"},

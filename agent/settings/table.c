@@ -159,17 +159,25 @@ void setting_read(struct reader *reader, const struct setting *setting, const st
 	}
 }
 
-/* A default is read as if the configuration said it; a list stands as [A, B]. */
+/* A default is read as if the configuration said it: a text, or a list [A, B]. */
+static struct node *fallback_node(struct reader *reader, const char *fallback)
+{
+	if (fallback[0] == '[')
+		return yaml_tree_read(span_of(fallback), "default", reader->arena, reader->problems);
+	struct node *node = arena_alloc(reader->arena, sizeof(*node));
+	node->mark.file = "default";
+	node->raw = node->text = span_of(fallback);
+	return node;
+}
+
 void table_defaults(struct reader *reader, const struct table *table, void *target)
 {
 	for (size_t i = 0; i < table->count; i++) {
 		if (!table->settings[i].fallback)
 			continue;
 		struct problems problems = {0};
-		struct node *node =
-			yaml_tree_read(span_of(table->settings[i].fallback), "default", reader->arena, &problems);
 		struct reader own = {reader->arena, &problems};
-		setting_read(&own, &table->settings[i], node, target);
+		setting_read(&own, &table->settings[i], fallback_node(&own, table->settings[i].fallback), target);
 		assert(problems.count == 0);
 		problems_fini(&problems);
 	}
