@@ -95,28 +95,6 @@ static void on_named(void *context, const struct identity *identity, struct span
 	made->identifier_len = text.len;
 }
 
-static void on_missing(void *context, const struct expectation *expectation)
-{
-	(void)context;
-	(void)expectation;
-}
-
-static void on_rule(void *context, const struct rule *rule)
-{
-	(void)context;
-	(void)rule;
-}
-
-static void on_metric(void *context, const struct metric *metric, enum metric_fate fate, enum skip skip,
-                      const struct condition *condition)
-{
-	(void)context;
-	(void)metric;
-	(void)fate;
-	(void)skip;
-	(void)condition;
-}
-
 static void on_line(void *context, uint16_t output, enum line_fate fate, struct span line)
 {
 	(void)output;
@@ -129,14 +107,19 @@ static void on_done(void *context, enum outcome outcome, uint16_t input, struct 
 	struct side *side = context;
 	(void)outcome;
 	(void)input;
-	(void)line;
 	open_event(side); /* a rejected line is an event without a name */
 	side->is_open = false;
+	if (line.at || side->event_count < 2)
+		return;
+	/* A lifecycle gave it: what it makes belongs to the event that caused it. */
+	const struct line_set *derived = &side->events[--side->event_count].lines;
+	for (size_t i = 0; i < derived->count; i++)
+		line_set_add(&side->events[side->event_count - 1].lines, line_set_at(derived, i));
 }
 
 static void side_init(struct side *side, const struct mapping *mapping)
 {
-	side->trace = (struct trace){side, on_named, on_missing, on_rule, on_metric, on_line, on_done};
+	side->trace = (struct trace){.context = side, .named = on_named, .line = on_line, .done = on_done};
 	side->rehearsal = rehearsal_new(mapping, &side->trace, NULL);
 }
 

@@ -109,6 +109,10 @@ static void put_condition(FILE *out, struct explanation *explanation, const stru
 {
 	const struct conditions *when = &metric->when;
 	const bool is_any = when->any_count && condition >= when->any && condition < when->any + when->any_count;
+	if (condition->operator == CONDITION_PRESENT && !is_any) {
+		put_value(out, explanation, condition->left);
+		return;
+	}
 	if (is_any && when->any_count > 1)
 		fprintf(out, "none of the conditions under `any` holds; the last is `%.*s`: ", SPAN_ARG(condition->source));
 	else
@@ -242,7 +246,6 @@ static void on_named(void *context, const struct identity *identity, struct span
 	explanation->identity = *identity;
 	explanation->written = text;
 	explanation->subject = subject;
-	explain_fields(explanation, subject);
 }
 
 static void on_missing(void *context, const struct expectation *expectation)
@@ -265,6 +268,10 @@ static void on_metric(void *context, const struct metric *metric, enum metric_fa
 {
 	struct explainer *explainer = context;
 	struct explanation *explanation = &explainer->explanation;
+	if (!explanation->is_named)
+		return; /* a timer's: of no event */
+	if (explanation->rule_count == 0 || explanation->rules[explanation->rule_count - 1].rule != metric->rule)
+		on_rule(context, metric->rule); /* a lifecycle's gauge: no rule was told */
 	struct explained_metric *explained = NEXT(explanation->metrics, explanation->metric_count, explanation->metric_size);
 	explanation->rules[explanation->rule_count - 1].metric_count++;
 	*explained = (struct explained_metric){metric, fate, skip, condition, {0, 0}, explanation->line_count, 0};
@@ -276,6 +283,8 @@ static void on_line(void *context, uint16_t output, enum line_fate fate, struct 
 {
 	struct explainer *explainer = context;
 	struct explanation *explanation = &explainer->explanation;
+	if (!explanation->is_named)
+		return;
 	explanation->metrics[explanation->metric_count - 1].line_count++;
 	*NEXT(explanation->lines, explanation->line_count, explanation->line_size) =
 		(struct explained_line){output, fate, keep(explanation, line)};
@@ -288,6 +297,9 @@ static void on_done(void *context, enum outcome outcome, uint16_t input, struct 
 	explanation->outcome = outcome;
 	explanation->input = input;
 	explanation->line = line;
+	/* Only now: a lifecycle may have filled some of them. */
+	if (explanation->is_named)
+		explain_fields(explanation, explanation->subject);
 	if (explanation->is_named && explanation->identity.known == CATALOGUE_NONE &&
 	    (outcome == OUTCOME_UNMAPPED || outcome == OUTCOME_FALLBACK))
 		explanation->nearest = problem_nearest(explanation->identity.event, explainer->known_names);

@@ -41,14 +41,14 @@ struct explained_metric {
 };
 
 struct explained_rule {
-	const struct rule *rule;
+	const struct rule *rule; /* without a model: no rule, but a lifecycle's gauge */
 	uint32_t metric_first;
 	uint32_t metric_count;
 };
 
 struct explanation {
 	const struct mapping *mapping;
-	struct span line; /* the event's line; of a batch its element */
+	struct span line; /* the event's line; of a batch its element; at == NULL: a lifecycle gave the event */
 	uint16_t input;
 	enum outcome outcome;
 	struct span why;  /* unnamed, malformed, oversize */

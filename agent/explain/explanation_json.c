@@ -55,6 +55,24 @@ static void put_payload(struct json_writer *writer, const struct explanation *ex
 	json_writer_close_array(writer);
 }
 
+static struct span value_span(const struct value *value)
+{
+	return (struct span){value->at, value->len};
+}
+
+static void put_state(struct json_writer *writer, const struct subject *subject)
+{
+	if (subject->state_to.len == 0)
+		return;
+	json_writer_open_object(writer, "state");
+	if (subject->state_from.len)
+		json_writer_put_text(writer, "from", value_span(&subject->state_from));
+	json_writer_put_text(writer, "to", value_span(&subject->state_to));
+	if (subject->state_duration.len)
+		json_writer_put_text(writer, "duration", value_span(&subject->state_duration));
+	json_writer_close_object(writer);
+}
+
 static void put_lines(struct json_writer *writer, const struct explanation *explanation, const struct explained_metric *metric)
 {
 	json_writer_open_array(writer, "lines");
@@ -101,9 +119,11 @@ static void put_rule(struct json_writer *writer, const struct explanation *expla
 {
 	const struct rule *rule = explained->rule;
 	json_writer_open_object(writer, NULL);
-	json_writer_put_text(writer, "file", span_of(rule->model->mark.file ? rule->model->mark.file : ""));
-	json_writer_put_count(writer, "line", rule->model->mark.line);
-	json_writer_put_text(writer, "label", rule->label);
+	if (rule->model) {
+		json_writer_put_text(writer, "file", span_of(rule->model->mark.file ? rule->model->mark.file : ""));
+		json_writer_put_count(writer, "line", rule->model->mark.line);
+		json_writer_put_text(writer, "label", rule->label);
+	}
 	json_writer_put_bool(writer, "drop", rule->is_drop);
 	json_writer_put_bool(writer, "fallback", rule->is_fallback);
 	json_writer_open_array(writer, "metrics");
@@ -117,7 +137,8 @@ void explanation_print_json(const struct explanation *explanation, FILE *out)
 {
 	struct json_writer writer = {.out = out};
 	json_writer_open_object(&writer, NULL);
-	json_writer_put_text(&writer, "line", explanation->line);
+	if (explanation->line.at)
+		json_writer_put_text(&writer, "line", explanation->line);
 	json_writer_put_text(&writer, "input", explanation->mapping->inputs[explanation->input].label);
 	json_writer_put_text(&writer, "outcome", span_of(outcome_names[explanation->outcome]));
 	if (explanation->why.len)
@@ -127,6 +148,7 @@ void explanation_print_json(const struct explanation *explanation, FILE *out)
 	if (explanation->is_named) {
 		put_identity(&writer, explanation);
 		put_payload(&writer, explanation);
+		put_state(&writer, explanation->subject);
 		json_writer_open_array(&writer, "rules");
 		for (uint32_t i = 0; i < explanation->rule_count; i++)
 			put_rule(&writer, explanation, &explanation->rules[i]);

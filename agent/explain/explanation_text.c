@@ -85,6 +85,19 @@ static void put_payload(const struct explanation *explanation, FILE *out)
 		fputs(", which the catalogue expects\n", out);
 }
 
+static void put_state(const struct subject *subject, FILE *out)
+{
+	if (subject->state_to.len == 0)
+		return;
+	put_heading(out, "lifecycle");
+	if (subject->state_from.len)
+		fprintf(out, "from %.*s ", (int)subject->state_from.len, subject->state_from.at);
+	fprintf(out, "to %.*s", (int)subject->state_to.len, subject->state_to.at);
+	if (subject->state_duration.len)
+		fprintf(out, " after %.*s s", (int)subject->state_duration.len, subject->state_duration.at);
+	fputc('\n', out);
+}
+
 /* Verbatim; a negative gauge is two lines. */
 static void put_metric_line(struct span text, FILE *out)
 {
@@ -141,8 +154,11 @@ static void put_rule_name(const struct rule *rule, FILE *out)
 static void put_rule(const struct explanation *explanation, const struct explained_rule *explained, FILE *out)
 {
 	const struct rule *rule = explained->rule;
-	put_heading(out, "rule");
-	put_rule_name(rule, out);
+	put_heading(out, rule->model ? "rule" : "lifecycle");
+	if (rule->model)
+		put_rule_name(rule, out);
+	else
+		fputs("how many are active now", out);
 	if (rule->is_drop)
 		fputs(" (drop)", out);
 	if (rule->is_fallback)
@@ -202,11 +218,15 @@ static void put_outcome(const struct explanation *explanation, FILE *out)
 
 void explanation_print_text(const struct explanation *explanation, FILE *out)
 {
-	quote_put(out, explanation->line, LINE_SHOWN);
+	if (explanation->line.at)
+		quote_put(out, explanation->line, LINE_SHOWN);
+	else
+		fprintf(out, "%.*s, an event that a lifecycle gives", SPAN_ARG(explanation->identity.event));
 	fputc('\n', out);
 	if (explanation->is_named) {
 		put_identity(explanation, out);
 		put_payload(explanation, out);
+		put_state(explanation->subject, out);
 	}
 	for (uint32_t i = 0; i < explanation->rule_count; i++)
 		put_rule(explanation, &explanation->rules[i], out);

@@ -57,7 +57,7 @@ void line_set_sort(struct line_set *set)
 {
 	set->lines = grow(set->lines, set->count + 1, &set->line_size, sizeof(*set->lines));
 	for (size_t i = 0; i < set->count; i++)
-		set->lines[i] = (struct span){set->bytes + set->places[i].at, set->places[i].len};
+		set->lines[i] = line_set_at(set, i);
 	if (set->count)
 		qsort(set->lines, set->count, sizeof(*set->lines), order_spans);
 }

@@ -20,6 +20,11 @@ void line_set_clear(struct line_set *set);
 /* A copy; a set may hold a line several times. */
 void line_set_add(struct line_set *set, struct span line);
 
+static inline struct span line_set_at(const struct line_set *set, size_t index)
+{
+	return (struct span){set->bytes + set->places[index].at, set->places[index].len};
+}
+
 /* Fills lines with all lines in the order of their bytes; valid until the next addition. */
 void line_set_sort(struct line_set *set);
 

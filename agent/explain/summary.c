@@ -73,42 +73,11 @@ static void on_done(void *context, enum outcome outcome, uint16_t input, struct 
 {
 	struct summary *summary = context;
 	(void)input;
-	(void)line;
-	if (summary->current) {
+	if (summary->current && line.at) { /* else a lifecycle gave it: nobody sent it */
 		summary->current->count++;
 		summary->current->outcomes[outcome]++;
 	}
 	summary->current = NULL;
-}
-
-static void on_missing(void *context, const struct expectation *expectation)
-{
-	(void)context; /* the accounts count them */
-	(void)expectation;
-}
-
-static void on_rule(void *context, const struct rule *rule)
-{
-	(void)context;
-	(void)rule;
-}
-
-static void on_metric(void *context, const struct metric *metric, enum metric_fate fate, enum skip skip,
-                      const struct condition *condition)
-{
-	(void)context;
-	(void)metric;
-	(void)fate;
-	(void)skip;
-	(void)condition;
-}
-
-static void on_line(void *context, uint16_t output, enum line_fate fate, struct span line)
-{
-	(void)context;
-	(void)output;
-	(void)fate;
-	(void)line;
 }
 
 static void on_rejected(void *context, enum outcome outcome, uint16_t input, struct span line, const char *why, uint32_t column)
@@ -138,7 +107,7 @@ struct summary *summary_new(const struct mapping *mapping)
 	summary->mapping = mapping;
 	summary->arena = arena_new();
 	summary->known_names = wording_known_names(mapping, summary->arena);
-	summary->trace = (struct trace){summary, on_named, on_missing, on_rule, on_metric, on_line, on_done};
+	summary->trace = (struct trace){.context = summary, .named = on_named, .done = on_done};
 	summary->rehearsal = rehearsal_new(mapping, &summary->trace, &observer);
 	return summary;
 }
@@ -218,7 +187,7 @@ static size_t collect_unknown(const struct summary *summary, struct row *rows)
 	if (summary->mapping->catalogue->known_count == 0)
 		return 0;
 	for (const struct entry *entry = summary->entries; entry; entry = entry->hh.next)
-		if (!entry->is_known)
+		if (!entry->is_known && entry->count)
 			rows[count++] = (struct row){.count = entry->count, .name = entry->event, .is_unknown = true};
 	return count;
 }

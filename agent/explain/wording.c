@@ -11,6 +11,8 @@ static const struct metric_model *metric_model(const struct metric *metric)
 
 struct span wording_metric_name(const struct metric *metric)
 {
+	if (!metric->rule->model) /* a lifecycle's in_flight: no rule says it */
+		return metric->name.parts[0].literal;
 	return metric_model(metric)->name.span;
 }
 
@@ -108,8 +110,12 @@ const char *const *wording_known_names(const struct mapping *mapping, struct are
 		count += mapping->rules[i].pattern_count;
 	const char **names = arena_array(arena, count + 1, sizeof(*names));
 	count = 0;
+	/* Canonical names first: of equally near ones the first is meant. */
+	for (uint32_t i = 0; i < catalogue->known_count; i++)
+		names[count++] = arena_copy(arena, catalogue->known[i].name).at;
 	for (uint32_t i = 0; i < catalogue->name_count; i++)
-		names[count++] = arena_copy(arena, catalogue->names[i].name).at;
+		if (catalogue->names[i].spelling != SPELLING_CANONICAL)
+			names[count++] = arena_copy(arena, catalogue->names[i].name).at;
 	for (uint32_t i = 0; i < mapping->rule_count; i++) {
 		const struct rule *rule = &mapping->rules[i];
 		for (uint16_t k = 0; k < rule->pattern_count; k++)

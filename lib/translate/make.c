@@ -59,7 +59,7 @@ static void emit(struct translator *translator, const struct plan_metric *plan, 
 		} else {
 			fate = pack(translator, i, plan, reading, &line);
 		}
-		if (translator->trace)
+		if (translator->trace && translator->trace->line)
 			translator->trace->line(translator->trace->context, i, fate, line);
 	}
 }
@@ -91,7 +91,7 @@ static bool name_metric(struct translator *translator, struct plan_metric *plan)
 static bool skip_metric(struct translator *translator, const struct metric *metric, enum skip skip)
 {
 	translator->accounts->skipped[skip]++;
-	if (translator->trace)
+	if (translator->trace && translator->trace->metric)
 		translator->trace->metric(translator->trace->context, metric, METRIC_SKIPPED, skip, NULL);
 	return false;
 }
@@ -103,7 +103,7 @@ static bool make_metric(struct translator *translator, struct plan_metric *plan)
 	enum skip skip;
 	const struct condition *failed = subject_fails(&translator->subject, &metric->when);
 	if (failed) {
-		if (translator->trace)
+		if (translator->trace && translator->trace->metric)
 			translator->trace->metric(translator->trace->context, metric, METRIC_CONDITION, SKIP_ABSENT, failed);
 		return false;
 	}
@@ -111,7 +111,7 @@ static bool make_metric(struct translator *translator, struct plan_metric *plan)
 		return skip_metric(translator, metric, skip);
 	if (metric->kind == METRIC_EVENT ? !render_has_title(&translator->renderer, metric) : !name_metric(translator, plan))
 		return skip_metric(translator, metric, SKIP_NAME);
-	if (translator->trace)
+	if (translator->trace && translator->trace->metric)
 		translator->trace->metric(translator->trace->context, metric, METRIC_MADE, SKIP_ABSENT, NULL);
 	emit(translator, plan, &reading);
 	return true;
@@ -126,7 +126,7 @@ enum outcome make_metrics(struct translator *translator, struct plan *plan)
 		const struct plan_rule *step = &plan->rules[i];
 		translator->accounts->rule_matches[step->rule->index]++;
 		translator->subject.captures = step->captures;
-		if (translator->trace)
+		if (translator->trace && translator->trace->rule)
 			translator->trace->rule(translator->trace->context, step->rule);
 		for (uint32_t k = 0; k < step->rule->metric_count; k++)
 			made += make_metric(translator, &step->metrics[k]);
@@ -138,10 +138,10 @@ enum outcome make_metrics(struct translator *translator, struct plan *plan)
 
 void make_gauge(struct translator *translator, struct plan_metric *plan, uint64_t value)
 {
-	char text[24];
+	char text[24 + SCAN_PAD];
 	const int len = snprintf(text, sizeof(text), "%" PRIu64, value);
 	const struct reading reading = {.metric = plan->metric, .value = {text, (size_t)len}};
-	if (translator->trace)
+	if (translator->trace && translator->trace->metric)
 		translator->trace->metric(translator->trace->context, plan->metric, METRIC_MADE, SKIP_ABSENT, NULL);
 	emit(translator, plan, &reading);
 }

@@ -70,11 +70,22 @@ static void run_derived(struct translator *translator, struct span identifier)
 	const struct trace *trace = translator->trace;
 	struct plan *plan = plans_find(&translator->plans, identifier);
 	subject_begin(&translator->subject, plan->identity.event, plan->variants);
-	if (trace)
+	if (trace && trace->named)
 		trace->named(trace->context, &plan->identity, plan->text, &translator->subject);
 	const enum outcome outcome = make_metrics(translator, plan);
-	if (trace)
+	if (trace && trace->done)
 		trace->done(trace->context, outcome, translator->input, (struct span){NULL, 0});
+}
+
+void moves_make_gauges(struct translator *translator)
+{
+	for (uint16_t i = 0; i < translator->move_count; i++) {
+		const struct lifecycle_move *move = &translator->moves[i];
+		const struct lifecycle *lifecycle = move->lifecycle;
+		const size_t index = (size_t)(lifecycle - translator->mapping->lifecycles);
+		if (lifecycle->in_flight && move->changes_flight)
+			make_gauge(translator, &translator->in_flight[index], lifecycle_in_flight(lifecycle, translator->entities[index]));
+	}
 }
 
 void moves_end(struct translator *translator)
@@ -84,9 +95,6 @@ void moves_end(struct translator *translator)
 	for (uint16_t i = 0; i < count; i++) {
 		const struct lifecycle_move *move = &translator->moves[i];
 		const struct lifecycle *lifecycle = move->lifecycle;
-		const size_t index = (size_t)(lifecycle - translator->mapping->lifecycles);
-		if (lifecycle->in_flight && move->changes_flight)
-			make_gauge(translator, &translator->in_flight[index], lifecycle_in_flight(lifecycle, translator->entities[index]));
 		if (!move->is_illegal)
 			continue;
 		begin_derived(translator, lifecycle, (struct span){move->entity, move->entity_len});

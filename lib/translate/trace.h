@@ -1,5 +1,5 @@
 /* What a translator tells somebody who watches it: every step of an event's way, in order. For explain, test and tap; the running
- * agent has none unless somebody asks. Nothing handed over outlives the call. */
+ * agent has none unless somebody asks. Any function may be NULL. Nothing handed over outlives the call. */
 #ifndef STATSIDECAR_TRANSLATE_TRACE_H
 #define STATSIDECAR_TRANSLATE_TRACE_H
 
@@ -26,7 +26,7 @@ struct trace {
 	               const struct condition *condition);
 	/* For each output of a metric that was made; line is empty unless it was packed. */
 	void (*line)(void *context, uint16_t output, enum line_fate fate, struct span line);
-	/* The end of an event; the line it came from, of a batch its own element. */
+	/* The end of an event; the line it came from, of a batch its own element; at == NULL: a lifecycle gave it. */
 	void (*done)(void *context, enum outcome outcome, uint16_t input, struct span line);
 };
 

@@ -22,7 +22,7 @@ static void count_identity(struct translator *translator, const struct plan *pla
 		if (subject_meets(&translator->subject, expectation))
 			continue;
 		accounts->payload_missing[expectation->index]++;
-		if (trace)
+		if (trace && trace->missing)
 			trace->missing(trace->context, expectation);
 	}
 }
@@ -32,7 +32,7 @@ static enum outcome run_plan(struct translator *translator, struct plan *plan)
 	const struct trace *trace = translator->trace;
 	subject_begin(&translator->subject, plan->identity.event, plan->variants);
 	translator->renderer.input_tags = &translator->mapping->inputs[translator->input].tags;
-	if (trace)
+	if (trace && trace->named)
 		trace->named(trace->context, &plan->identity, plan->text, &translator->subject);
 	count_identity(translator, plan);
 	if (plan->enters)
@@ -64,7 +64,7 @@ static void finish(struct translator *translator, enum outcome outcome, struct s
 {
 	translator->accounts->inputs[translator->input].received++;
 	translator->accounts->outcomes[outcome]++;
-	if (translator->trace)
+	if (translator->trace && translator->trace->done)
 		translator->trace->done(translator->trace->context, outcome, translator->input, line);
 }
 
@@ -84,7 +84,10 @@ static void run_event(struct translator *translator, struct span line)
 	if (!plan && given.len) /* free text where a name was looked for: the input's name stands for it */
 		plan = plans_find(&translator->plans, given);
 	if (plan) {
-		finish(translator, run_plan(translator, plan), line);
+		const enum outcome outcome = run_plan(translator, plan);
+		if (translator->move_count)
+			moves_make_gauges(translator);
+		finish(translator, outcome, line);
 		if (translator->move_count)
 			moves_end(translator);
 		return;

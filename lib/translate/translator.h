@@ -53,8 +53,9 @@ void translate_reject(struct translator *translator, enum outcome outcome, struc
 enum outcome make_metrics(struct translator *translator, struct plan *plan);
 void make_gauge(struct translator *translator, struct plan_metric *plan, uint64_t value);
 
-/* moves.c: before the rules see the event, and after. */
+/* moves.c: before the rules see the event, after them, and after the event. */
 void moves_begin(struct translator *translator, const struct plan *plan);
+void moves_make_gauges(struct translator *translator);
 void moves_end(struct translator *translator);
 
 #endif
