@@ -5,12 +5,17 @@ import pathlib
 import signal
 import socket
 import stat
+import subprocess
 
 from harness import (
+    PROGRAM,
+    QUIET,
     Agent,
+    Lines,
     UdpReceiver,
     command,
     contains,
+    environment,
     equal,
     main,
     send_udp,
@@ -189,10 +194,30 @@ def _():
 @test("a receive buffer that the kernel does not give is a warning")
 def _():
     limit = int(pathlib.Path("/proc/sys/net/core/rmem_max").read_text())
-    if os.geteuid() == 0:
-        skip("run as root, which may go beyond net.core.rmem_max")
-    with Agent(f"inputs: [{{url: 'udp://127.0.0.1:0', receive_buffer: {limit * 2}}}]\noutputs: ['udp://127.0.0.1:9']") as agent:
-        agent.stderr.wait_for("net.core.rmem_max")
+    # Only root may go beyond it.
+    nobody = {"user": 65534, "group": 65534, "extra_groups": []} if os.geteuid() == 0 else {}
+    with temporary_directory() as folder:
+        os.chmod(folder, 0o755)
+        config = pathlib.Path(folder) / "config.yaml"
+        config.write_text(f"inputs: ['stdin:', {{url: 'udp://127.0.0.1:0', receive_buffer: {limit * 2}}}]\n" + QUIET)
+        try:
+            process = subprocess.Popen(
+                [PROGRAM, "run", "-c", config, "--output", "stdout:"],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                env=environment(),
+                **nobody,
+            )
+        except PermissionError:
+            skip("an unprivileged user may not run the program where it lies")
+        with process:
+            said = Lines(process.stderr)
+            said.wait_for(f"receive buffer of {limit} bytes instead of {limit * 2}; raise net.core.rmem_max")
+            said.wait_for("ready")
+            process.terminate()
+            equal(process.wait(), 0)
+            said.wait_end()
 
 
 # ---- a Unix socket's file ----

@@ -1,0 +1,320 @@
+"""The command line and the environment of `statsidecar run`: what it takes, what it refuses and with which status, where
+configuration, inputs and outputs come from when nobody says so.
+"""
+
+import os
+import pathlib
+import socket
+import subprocess
+import time
+
+from harness import (
+    Agent,
+    UdpReceiver,
+    UnixReceiver,
+    command,
+    contains,
+    equal,
+    main,
+    send_udp,
+    skip,
+    table,
+    temporary_directory,
+    test,
+    true,
+    wait_until,
+    write_pipe,
+)
+
+EX_USAGE, EX_OSERR, EX_CONFIG = 64, 71, 78
+
+STDIN_TO_STDOUT = ["--input", "stdin:", "--output", "stdout:"]
+RULES = "rules: [{match: '**', tags: {step: '{step}'}, metrics: [{counter: '{event}'}]}]\n"
+
+
+def written(directory, text, name="statsidecar.yaml"):
+    path = pathlib.Path(directory) / name
+    path.write_text(text + "admin: off\ntelemetry: off\n")
+    return path
+
+
+# ---- what is refused ----
+
+REFUSED = [
+    ("no command", [], EX_USAGE, "help"),
+    ("a command that there is not", ["rum"], EX_USAGE, "rum"),
+    ("an option that there is not", ["run", "--imput", "stdin:"], EX_USAGE, "--imput"),
+    ("an option without its value", ["run", "--input"], EX_USAGE, "--input"),
+    ("an argument that belongs nowhere", ["run", "tasker"], EX_USAGE, "tasker"),
+    ("an input that is no URL", ["run", "--input", "events"], None, "events"),
+    ("an output that is no URL", ["run", "--input", "stdin:", "--output", "localhost"], None, "localhost"),
+    ("an output as input", ["run", "--input", "stdout:"], None, "stdout:"),
+    ("an input as output", ["run", "--input", "stdin:", "--output", "fifo:///run/x"], None, "fifo:"),
+    ("a dialect that there is not", ["run", "--dialect", "dogstasd", *STDIN_TO_STDOUT], None, "dogstatsd"),
+    ("a configuration that is not there", ["run", "-c", "/absent.yaml"], EX_CONFIG, "/absent.yaml"),
+    ("a pack that there is not", ["run", "-c", "taskers"], EX_CONFIG, "taskers"),
+    ("an input that cannot be opened", ["run", "--input", "fifo:///absent/events"], EX_OSERR, "/absent"),
+    ("a second input that cannot be opened", ["run", "--input", "stdin:", "--input", "fifo:///"], EX_OSERR, "/"),
+]
+
+
+@table([(f"refused: {name}", *rest) for name, *rest in REFUSED])
+def _(arguments, status, words):
+    done = command(*arguments)
+    if status is None:
+        true(done.returncode in (EX_USAGE, EX_CONFIG), f"status {done.returncode}")
+    else:
+        equal(done.returncode, status, done.stderr)
+    contains(done.stderr, words)
+    equal(done.stdout, "")
+
+
+@test("refused: a faulty configuration, with every fault's place, before anything is opened")
+def _():
+    with temporary_directory() as directory:
+        path = written(directory, "inputs: ['fifo://" + directory + "/events']\nrules:\n  - {metch: a}\nlimit: {}\n")
+        done = command("run", "-c", path)
+        equal(done.returncode, EX_CONFIG, done.stderr)
+        contains(done.stderr, f"{path}:3:6: error: ")
+        contains(done.stderr, f"{path}:4:1: error: ")
+        true(not os.path.exists(f"{directory}/events"), "the pipe was made")
+
+
+# ---- help ----
+
+
+@table([("--help", ["run", "--help"]), ("-h", ["run", "-h"]), ("help run", ["help", "run"])])
+def _(arguments):
+    done = command(*arguments)
+    equal((done.returncode, done.stderr), (0, ""))
+    for option in ("--input", "--output", "--dialect", "STATSIDECAR_CONFIG"):
+        contains(done.stdout, option)
+
+
+@test("--version")
+def _():
+    done = command("--version")
+    equal((done.returncode, done.stderr), (0, ""))
+    true(done.stdout.startswith("statsidecar ") and done.stdout.count("\n") == 1, done.stdout)
+
+
+# ---- what the command line replaces ----
+
+
+@test("--input and --output replace the configured ones, each may be given several times")
+def _():
+    with UdpReceiver() as configured, UdpReceiver() as first, UnixReceiver() as second:
+        arguments = ["--input", "udp://127.0.0.1:0", "--input", "fifo:///{dir}/b", "--output", first.url, "--output", second.url]
+        with temporary_directory() as directory:
+            config = written(directory, f"inputs: ['fifo://{directory}/a']\noutputs: ['{configured.url}']\n" + RULES)
+            arguments = [a.replace("/{dir}", directory) for a in arguments]
+            with Agent(arguments=["-c", config, *arguments], directory=directory) as agent:
+                true(not os.path.exists(f"{directory}/a"), "the configured input was opened")
+                send_udp(agent.ports()[0], "from.udp")
+                write_pipe(f"{directory}/b", "from.pipe step=x")
+                for receiver in (first, second):
+                    equal(sorted(receiver.lines(2)), ["from.pipe:1|c|#step:x", "from.udp:1|c"])
+                equal(configured.all_lines(), [])
+
+
+@test("--dialect is that of every output")
+def _():
+    with UdpReceiver() as first, UdpReceiver() as second, temporary_directory() as directory:
+        outputs = f"[{{url: '{first.url}', dialect: statsd}}, {{url: '{second.url}', prefix: 'p.'}}]"
+        config = written(directory, f"outputs: {outputs}\n" + RULES)
+        done = command("run", "-c", config, "--input", "stdin:", "--dialect", "librato", input="a.b step=x")
+        equal(done.returncode, 0, done.stderr)
+        equal((first.lines(1), second.lines(1)), (["a.b#step=x:1|c"], ["p.a.b#step=x:1|c"]))
+
+
+@test("stdin: to stdout: is a filter: lines in order, nothing else on standard output")
+def _():
+    with temporary_directory() as directory:
+        config = written(directory, RULES)
+        done = command("run", "-c", config, *STDIN_TO_STDOUT, input="".join(f"e.x{n}\n" for n in range(20_000)))
+        equal(done.returncode, 0, done.stderr[-500:])
+        equal(done.stdout.splitlines(), [f"e.x{n}:1|c" for n in range(20_000)])
+
+
+# ---- where the configuration comes from ----
+
+CONFIGURATIONS = [
+    ("-c with a path", ["-c", "{dir}/one.yaml"], {}, ["one.e:1|c"]),
+    ("--config with a path", ["--config", "{dir}/one.yaml"], {}, ["one.e:1|c"]),
+    ("a path relative to the working directory", ["-c", "./one.yaml"], {}, ["one.e:1|c"]),
+    ("-c with a pack's name", ["-c", "tasker"], {}, ["tasker.e:1|c"]),
+    ("$STATSIDECAR_CONFIG", [], {"STATSIDECAR_CONFIG": "{dir}/two.yaml"}, ["two.e:1|c"]),
+    ("$STATSIDECAR_CONFIG with a pack's name", [], {"STATSIDECAR_CONFIG": "tasker"}, ["tasker.e:1|c"]),
+    ("-c before $STATSIDECAR_CONFIG", ["-c", "{dir}/one.yaml"], {"STATSIDECAR_CONFIG": "{dir}/two.yaml"}, ["one.e:1|c"]),
+]
+
+
+@table([(f"configuration: {name}", *rest) for name, *rest in CONFIGURATIONS])
+def _(arguments, env, lines):
+    with temporary_directory() as directory:
+        for name in ("one", "two"):
+            written(directory, f"prefix: '{name}.'\n" + RULES, f"{name}.yaml")
+        arguments = [a.replace("{dir}", directory) for a in arguments]
+        env = {k: v.replace("{dir}", directory) for k, v in env.items()}
+        done = command("run", *arguments, *STDIN_TO_STDOUT, input="e\n", env=env, cwd=directory)
+        equal((done.returncode, done.stdout.splitlines()), (0, lines), done.stderr)
+
+
+@test("configuration: $STATSIDECAR_CONFIG that is not there is refused")
+def _():
+    done = command("run", *STDIN_TO_STDOUT, env={"STATSIDECAR_CONFIG": "/absent.yaml"})
+    equal(done.returncode, EX_CONFIG)
+    contains(done.stderr, "/absent.yaml")
+
+
+def need_no_installed_configuration():
+    if os.path.exists("/etc/statsidecar/statsidecar.yaml"):
+        skip("/etc/statsidecar/statsidecar.yaml is there")
+
+
+@test("configuration: none at all is the pack tasker")
+def _():
+    need_no_installed_configuration()
+    line = '{"event":"Tasker::LifecycleEvents::Events::Step::COMPLETE","step":"fetch","duration":1.25}\n'
+    done = command("run", *STDIN_TO_STDOUT, input=line)
+    want = ["tasker.step.completed:1|c|#step:fetch,attempt:1", "tasker.step.duration:1250|ms|#step:fetch,attempt:1"]
+    equal((done.returncode, done.stdout.splitlines()), (0, want), done.stderr)
+
+
+# ---- inputs that stand only by default ----
+
+DEFAULT_PORT = 8127
+DEFAULT_FOLDER = "/run/statsidecar"
+
+
+def occupied_default_port():
+    holder = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    try:
+        holder.bind(("127.0.0.1", DEFAULT_PORT))
+    except OSError:
+        holder.close()
+        skip(f"somebody uses UDP port {DEFAULT_PORT}")
+    return holder
+
+
+def need_no_default_pipe():
+    if os.path.exists(DEFAULT_FOLDER):
+        skip(f"{DEFAULT_FOLDER} is there")
+
+
+@test("a default input that cannot be opened is a warning; the agent runs with the other")
+def _():
+    need_no_default_pipe()
+    need_no_installed_configuration()
+    occupied_default_port().close()
+    with UdpReceiver() as receiver, Agent(arguments=["--output", receiver.url]) as agent:
+        agent.stderr.wait_for(r"warn.*fifo:///run/statsidecar/events")
+        equal(agent.ports(), [DEFAULT_PORT])
+        send_udp(DEFAULT_PORT, "order.created")
+        equal(receiver.lines(1), ["tasker.order.created:1|c"])
+
+
+@test("default inputs none of which can be opened: status 71, both are told")
+def _():
+    need_no_default_pipe()
+    need_no_installed_configuration()
+    with occupied_default_port():
+        done = command("run", "--output", "udp://127.0.0.1:9")
+    equal(done.returncode, EX_OSERR, done.stderr)
+    for words in ("fifo:///run/statsidecar/events", f"udp://127.0.0.1:{DEFAULT_PORT}"):
+        contains(done.stderr, words)
+
+
+@test("the same input, configured, that cannot be opened: status 71")
+def _():
+    need_no_default_pipe()
+    with temporary_directory() as directory:
+        config = written(directory, "inputs: ['stdin:', 'fifo:///run/statsidecar/events']\n" + RULES)
+        done = command("run", "-c", config, "--output", "stdout:")
+        equal((done.returncode, done.stdout), (EX_OSERR, ""), done.stderr)
+
+
+# ---- outputs that the environment gives ----
+
+
+def send_to_environment(env, config=RULES, line="a.b step=x"):
+    with temporary_directory() as directory:
+        done = command("run", "-c", written(directory, config), "--input", "stdin:", input=line, env=env)
+        equal(done.returncode, 0, done.stderr)
+
+
+# Each row: variables, in which @URL@ and @PORT@ are the receiver's, @OTHER@ another's, and what arrives.
+TAGGED, PLAIN = ["a.b:1|c|#step:x"], ["a.b:1|c"]
+UDP_OUTPUTS = [
+    ("DD_DOGSTATSD_URL", {"DD_DOGSTATSD_URL": "@URL@"}, TAGGED),
+    ("DD_AGENT_HOST and DD_DOGSTATSD_PORT", {"DD_AGENT_HOST": "127.0.0.1", "DD_DOGSTATSD_PORT": "@PORT@"}, TAGGED),
+    ("STATSD_HOST and STATSD_PORT, dialect statsd", {"STATSD_HOST": "127.0.0.1", "STATSD_PORT": "@PORT@"}, PLAIN),
+    (
+        "DD_DOGSTATSD_URL before DD_AGENT_HOST",
+        {"DD_DOGSTATSD_URL": "@URL@", "DD_AGENT_HOST": "127.0.0.1", "DD_DOGSTATSD_PORT": "@OTHER@"},
+        TAGGED,
+    ),
+    (
+        "DD_AGENT_HOST before STATSD_HOST",
+        {
+            "DD_AGENT_HOST": "127.0.0.1",
+            "DD_DOGSTATSD_PORT": "@PORT@",
+            "STATSD_HOST": "127.0.0.1",
+            "STATSD_PORT": "@OTHER@",
+        },
+        TAGGED,
+    ),
+    (
+        "an empty variable counts as unset",
+        {"DD_DOGSTATSD_URL": "", "DD_AGENT_HOST": "", "STATSD_HOST": "127.0.0.1", "STATSD_PORT": "@PORT@"},
+        PLAIN,
+    ),
+]
+
+
+@table([(f"output: {name}", *rest) for name, *rest in UDP_OUTPUTS])
+def _(env, want):
+    with UdpReceiver() as receiver, UdpReceiver() as other:
+        values = {"@URL@": receiver.url, "@PORT@": str(receiver.port), "@OTHER@": str(other.port)}
+        send_to_environment({name: values.get(value, value) for name, value in env.items()})
+        equal((receiver.lines(1), other.all_lines()), (want, []))
+
+
+@test("output: DD_DOGSTATSD_URL with a Unix socket")
+def _():
+    with UnixReceiver() as receiver:
+        send_to_environment({"DD_DOGSTATSD_URL": receiver.url})
+        equal(receiver.lines(1), TAGGED)
+
+
+@test("output: a configured one, and --output, are not replaced by the environment")
+def _():
+    with UdpReceiver() as configured, UdpReceiver() as environment_:
+        env = {"DD_DOGSTATSD_URL": environment_.url, "STATSD_HOST": "127.0.0.1"}
+        send_to_environment(env, f"outputs: ['{configured.url}']\n" + RULES)
+        equal((configured.lines(1), environment_.all_lines()), (TAGGED, []))
+
+
+# ---- tags that the environment gives ----
+
+TAGS = [
+    ("DD_ENV, DD_SERVICE, DD_VERSION", {"DD_ENV": "prod", "DD_SERVICE": "shop", "DD_VERSION": "1.2"}, "", "dogstatsd",
+     "e:1|c|#env:prod,service:shop,version:1.2"),
+    ("DD_TAGS", {"DD_TAGS": "team:core,tier:1"}, "", "dogstatsd", "e:1|c|#team:core,tier:1"),
+    ("of one key the configuration's counts", {"DD_ENV": "prod", "DD_TAGS": "team:core"}, "tags: {env: test}\n", "dogstatsd",
+     "e:1|c|#env:test,team:core"),
+    ("other dialects have none of them", {"DD_ENV": "prod", "DD_TAGS": "team:core"}, "", "graphite", "e:1|c"),
+    ("DD_ENTITY_ID is a tag alone", {"DD_ENTITY_ID": "uid-1"}, "", "dogstatsd", "e:1|c|#dd.internal.entity_id:uid-1"),
+    ("DD_CARDINALITY", {"DD_CARDINALITY": "low"}, "", "dogstatsd", "e:1|c|card:low"),
+]  # fmt: skip
+
+
+@table([(f"tags: {name}", *rest) for name, *rest in TAGS])
+def _(env, config, dialect, want):
+    with temporary_directory() as directory:
+        path = written(directory, config + "rules: [{match: '**', metrics: [{counter: '{event}'}]}]\n")
+        done = command("run", "-c", path, *STDIN_TO_STDOUT, "--dialect", dialect, input="e", env=env)
+        equal((done.returncode, done.stdout), (0, want + "\n"), done.stderr)
+
+
+main()
