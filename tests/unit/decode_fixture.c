@@ -73,8 +73,7 @@ int decoding_json(struct decoding *decoding, struct span line)
 	struct json_reader *reader = &decoding->reader;
 	*reader = (struct json_reader){.line = decoding->line, .mark = decoding->marks};
 	reader->len = scan_line(decoding->line, decoding->marks);
-	while (reader->at < reader->len && strchr(" \t\r", decoding->line[reader->at]))
-		reader->at++;
+	reader->at = (uint32_t)strspn(decoding->line, " \t\r"); /* the newline ends it */
 	if (decoding->line[reader->at] != '{' || json_read_event(reader, &decoding->event))
 		return -1;
 	return json_at_end(reader) ? 0 : -1;
