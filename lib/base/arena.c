@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <sysexits.h>
 
+#include "base/bounds.h"
+
 enum {
 	CHUNK_SIZE = 32 * 1024, /* a small configuration takes one or two */
 	BIG_SIZE = 4 * 1024,    /* from here on a block gets a chunk of its own: at most an eighth of a chunk is lost */
@@ -55,13 +57,14 @@ void arena_free(struct arena *arena)
 /* A chunk from which at least size bytes can be taken, whatever their alignment. */
 static struct chunk *chunk_new(struct arena *arena, size_t size)
 {
-	size_t overhead = sizeof(struct chunk) + CACHE_LINE;
+	/* Behind the end there are bytes that may be read. */
+	size_t overhead = sizeof(struct chunk) + CACHE_LINE + SCAN_PAD;
 	size_t total = size + overhead;
 	struct chunk *chunk = size <= SIZE_MAX - overhead ? calloc(1, total) : NULL;
 	if (!chunk)
 		arena_exhausted();
 	chunk->at = (char *)chunk + sizeof(*chunk);
-	chunk->end = (char *)chunk + total;
+	chunk->end = (char *)chunk + total - SCAN_PAD;
 	arena->size += total;
 	return chunk;
 }

@@ -12,7 +12,9 @@ struct arena *arena_new(void);
 /* Frees everything that the arena gave; NULL is allowed. */
 void arena_free(struct arena *arena);
 
-/* Zeroed, aligned to 64 bytes where size is 64 or more, else to 16. */
+/* Of all that an arena gives, SCAN_PAD bytes behind the end may be read: its texts can be copied in whole vectors.
+ *
+ * Zeroed, aligned to 64 bytes where size is 64 or more, else to 16. */
 void *arena_alloc(struct arena *arena, size_t size) __attribute__((malloc, returns_nonnull));
 /* An array of count zeroed items; count * size is checked for overflow. */
 void *arena_array(struct arena *arena, size_t count, size_t size) __attribute__((malloc, returns_nonnull));

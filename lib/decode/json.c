@@ -26,13 +26,19 @@ static int fail(struct json_reader *reader, uint32_t at, const char *why)
 }
 
 /* The newline behind the line is no blank, so this always ends. */
-static inline void skip_blanks(struct json_reader *reader)
+static void skip_some_blanks(struct json_reader *reader)
 {
 	const char *line = reader->line;
 	uint32_t at = reader->at;
 	while (line[at] == ' ' || line[at] == '\t' || line[at] == '\r')
 		at++;
 	reader->at = at;
+}
+
+static inline void skip_blanks(struct json_reader *reader)
+{
+	if (unlikely((unsigned char)reader->line[reader->at] <= ' '))
+		skip_some_blanks(reader);
 }
 
 static int fail_in_string(struct json_reader *reader, uint32_t at)

@@ -31,37 +31,44 @@ static inline struct block block_scan(const char *at)
 
 #elif defined(__AVX2__)
 
+static inline struct block block_half(const char *at)
+{
+	const __m256i bytes = _mm256_loadu_si256((const __m256i *)(const void *)at);
+	const __m256i control = _mm256_cmpeq_epi8(_mm256_max_epu8(bytes, _mm256_set1_epi8(0x1f)), _mm256_set1_epi8(0x1f));
+	const __m256i quotes = _mm256_or_si256(_mm256_cmpeq_epi8(bytes, _mm256_set1_epi8('"')),
+	                                       _mm256_cmpeq_epi8(bytes, _mm256_set1_epi8('\\')));
+	const __m256i newlines = _mm256_cmpeq_epi8(bytes, _mm256_set1_epi8('\n'));
+	return (struct block){(uint32_t)_mm256_movemask_epi8(_mm256_or_si256(control, quotes)),
+	                      (uint32_t)_mm256_movemask_epi8(newlines)};
+}
+
 static inline struct block block_scan(const char *at)
 {
-	struct block block = {0, 0};
-	for (int i = 0; i < 2; i++) {
-		const __m256i bytes = _mm256_loadu_si256((const __m256i *)(const void *)(at + 32 * i));
-		const __m256i control = _mm256_cmpeq_epi8(_mm256_max_epu8(bytes, _mm256_set1_epi8(0x1f)), _mm256_set1_epi8(0x1f));
-		const __m256i marks = _mm256_or_si256(
-			control, _mm256_or_si256(_mm256_cmpeq_epi8(bytes, _mm256_set1_epi8('"')),
-		                                 _mm256_cmpeq_epi8(bytes, _mm256_set1_epi8('\\'))));
-		const __m256i newlines = _mm256_cmpeq_epi8(bytes, _mm256_set1_epi8('\n'));
-		block.marks |= (uint64_t)(uint32_t)_mm256_movemask_epi8(marks) << (32 * i);
-		block.newlines |= (uint64_t)(uint32_t)_mm256_movemask_epi8(newlines) << (32 * i);
-	}
-	return block;
+	const struct block low = block_half(at);
+	const struct block high = block_half(at + 32);
+	return (struct block){low.marks | high.marks << 32, low.newlines | high.newlines << 32};
 }
 
 #elif defined(__SSE2__)
 
+static inline struct block block_quarter(const char *at)
+{
+	const __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)at);
+	const __m128i control = _mm_cmpeq_epi8(_mm_max_epu8(bytes, _mm_set1_epi8(0x1f)), _mm_set1_epi8(0x1f));
+	const __m128i quotes =
+		_mm_or_si128(_mm_cmpeq_epi8(bytes, _mm_set1_epi8('"')), _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\\')));
+	const __m128i newlines = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\n'));
+	return (struct block){(uint32_t)_mm_movemask_epi8(_mm_or_si128(control, quotes)), (uint32_t)_mm_movemask_epi8(newlines)};
+}
+
 static inline struct block block_scan(const char *at)
 {
-	struct block block = {0, 0};
-	for (int i = 0; i < 4; i++) {
-		const __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)(at + 16 * i));
-		const __m128i control = _mm_cmpeq_epi8(_mm_max_epu8(bytes, _mm_set1_epi8(0x1f)), _mm_set1_epi8(0x1f));
-		const __m128i marks = _mm_or_si128(control, _mm_or_si128(_mm_cmpeq_epi8(bytes, _mm_set1_epi8('"')),
-		                                                         _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\\'))));
-		const __m128i newlines = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\n'));
-		block.marks |= (uint64_t)(uint32_t)_mm_movemask_epi8(marks) << (16 * i);
-		block.newlines |= (uint64_t)(uint32_t)_mm_movemask_epi8(newlines) << (16 * i);
-	}
-	return block;
+	const struct block a = block_quarter(at);
+	const struct block b = block_quarter(at + 16);
+	const struct block c = block_quarter(at + 32);
+	const struct block d = block_quarter(at + 48);
+	return (struct block){a.marks | b.marks << 16 | c.marks << 32 | d.marks << 48,
+	                      a.newlines | b.newlines << 16 | c.newlines << 32 | d.newlines << 48};
 }
 
 #else

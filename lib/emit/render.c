@@ -8,6 +8,7 @@
 /* DogStatsD shows titles of 100 characters; more is left to the text. */
 enum { EVENT_TITLE_MAX = 1024 };
 
+static const char zero[SCAN_PAD] = "0";
 static const struct span other = {"__other__", 9};
 
 /* The keys that a line has so far: of one key the first tag counts. */
@@ -24,7 +25,17 @@ static inline bool seen_has(const struct seen *seen, uint16_t key)
 	return false;
 }
 
+/* Texts that hang in an arena, a plan or a buffer with SCAN_PAD bytes behind it are copied sixteen bytes at a time; what stands
+ * behind the end is overwritten by what follows. */
 static inline char *put(char *out, struct span text)
+{
+	for (size_t at = 0; at < text.len; at += 16)
+		memcpy(out + at, text.at + at, 16);
+	return out + text.len;
+}
+
+/* Any other text. */
+static inline char *put_exactly(char *out, struct span text)
 {
 	if (text.len)
 		memcpy(out, text.at, text.len);
@@ -50,7 +61,7 @@ static size_t put_template(struct renderer *renderer, const struct template *tem
 static size_t guard_tag(struct renderer *renderer, const struct tag *tag, enum dialect dialect, char *value, size_t len)
 {
 	struct guard *guard = &renderer->tag_guards[dialect][tag->key];
-	if (guard_admits(guard, hash_span(&renderer->mapping->hash_key, (struct span){value, len})))
+	if (guard_admits(guard, hash_quick(&renderer->mapping->hash_key, (struct span){value, len})))
 		return len;
 	renderer->values_limited[tag->key]++;
 	if (!guard->is_reported) {
@@ -71,13 +82,11 @@ static char *put_tag(struct renderer *renderer, const struct wire *wire, const s
 		seen->keys[seen->count++] = tag->key;
 		return put(out, wire->tag_constants[tag->id]);
 	}
-	const struct span head = wire->tag_heads[tag->id];
-	char *value = out + head.len;
+	char *value = put(out, wire->tag_heads[tag->id]);
 	size_t len = put_template(renderer, &tag->value, &sanitise_tag_value[dialect], value, renderer->mapping->limits.tag_length);
 	if (len == 0)
 		return out;
 	len = guard_tag(renderer, tag, dialect, value, len);
-	memcpy(out, head.at, head.len);
 	seen->keys[seen->count++] = tag->key;
 	return value + len;
 }
@@ -170,7 +179,8 @@ static char *put_tags(struct renderer *renderer, uint16_t output, const struct m
 {
 	const struct wire *wire = &renderer->wires[output];
 	struct tail *tail = &renderer->tails[output];
-	struct seen seen = {.count = 0};
+	struct seen seen;
+	seen.count = 0;
 	char *end = put_list(renderer, wire, &metric->tags, out, &seen);
 	if (metric->kind == METRIC_RELAY)
 		end = put_relayed(renderer, wire, end, &seen);
@@ -215,7 +225,7 @@ static char *put_name_tags(struct renderer *renderer, const struct tag_list *lis
 		else
 			len = put_template(renderer, &tag->value, &sanitise_tag_value[dialect], out, limit);
 		if (len == 0) {
-			out = put(out, SPAN("none"));
+			out = put_exactly(out, SPAN("none"));
 			continue;
 		}
 		len = sanitise_name_value(out, (struct span){out, len});
@@ -228,7 +238,8 @@ static char *put_head(struct renderer *renderer, uint16_t output, const struct m
 {
 	char *end = put(out, head);
 	if (renderer->wires[output].form->tags_in_name) {
-		struct seen seen = {.count = 0};
+		struct seen seen;
+	seen.count = 0;
 		end = put_name_tags(renderer, &metric->tags, end, &seen);
 		end = put_name_tags(renderer, &metric->rule->tags, end, &seen);
 		if (end > out + NAME_MAX_LEN)
@@ -243,7 +254,7 @@ struct span render_type(const struct wire *wire, const struct reading *reading)
 		return wire->type[reading->metric->kind];
 	/* Relayed: plain StatsD and its kin know no histograms and distributions. */
 	if (wire->form->dialect != DIALECT_DOGSTATSD && (span_is(reading->type, "|h") || span_is(reading->type, "|d")))
-		return SPAN("|ms");
+		return wire->type[METRIC_TIMER];
 	return reading->type;
 }
 
@@ -261,13 +272,13 @@ static char *put_metric(struct renderer *renderer, uint16_t output, const struct
 	out = put(out, reading->rate);
 	if (wire->has_tags && !wire->has_tags_before_value)
 		out = put_framed_tags(renderer, output, reading->metric, out);
-	return put(out, wire->form->suffix);
+	return put(out, wire->suffix);
 }
 
 /* A field of an event's datagram, `|k:key`, where the template gives something. */
 static char *put_option(struct renderer *renderer, const char *lead, const struct template *template, char *out)
 {
-	char *value = put(out, span_of(lead));
+	char *value = put_exactly(out, span_of(lead));
 	const size_t len = put_template(renderer, template, &sanitise_tag_value[DIALECT_DOGSTATSD], value, NAME_MAX_LEN);
 	return len ? value + len : out;
 }
@@ -291,13 +302,13 @@ static size_t put_event_options(struct renderer *renderer, uint16_t output, cons
 	if (metric->has_aggregation_key)
 		end = put_option(renderer, "|k:", &metric->aggregation_key, end);
 	if (metric->priority.len)
-		end = put(put(end, SPAN("|p:")), metric->priority);
+		end = put_exactly(put_exactly(end, SPAN("|p:")), metric->priority);
 	if (metric->has_source)
 		end = put_option(renderer, "|s:", &metric->source, end);
 	if (metric->alert.len)
-		end = put(put(end, SPAN("|t:")), metric->alert);
+		end = put_exactly(put_exactly(end, SPAN("|t:")), metric->alert);
 	end = put_framed_tags(renderer, output, metric, end);
-	end = put(end, renderer->wires[output].form->suffix);
+	end = put(end, renderer->wires[output].suffix);
 	return (size_t)(end - out);
 }
 
@@ -314,8 +325,8 @@ static size_t render_event(struct renderer *renderer, uint16_t output, const str
 		return around;
 	const size_t text_len = put_text(renderer, &metric->text, renderer->text, LINE_OUT_MAX - around, sanitise_text);
 	const int frame_len = snprintf(frame, sizeof(frame), "_e{%zu,%zu}:", title_len, text_len);
-	char *end = put(out, (struct span){frame, (size_t)frame_len});
-	end = put(end, (struct span){title, title_len});
+	char *end = put_exactly(out, (struct span){frame, (size_t)frame_len});
+	end = put_exactly(end, (struct span){title, title_len});
 	*end++ = '|';
 	end = put(end, (struct span){renderer->text, text_len});
 	end = put(end, (struct span){renderer->options, options_len});
@@ -327,16 +338,16 @@ static size_t render_service_check(struct renderer *renderer, uint16_t output, c
                                    char *out)
 {
 	const struct metric *metric = reading->metric;
-	char *end = put(out, SPAN("_sc|"));
+	char *end = put_exactly(out, SPAN("_sc|"));
 	end = put(end, head);
 	*end++ = '|';
 	*end++ = (char)('0' + metric->status);
 	end = put_framed_tags(renderer, output, metric, end);
-	end = put(end, renderer->wires[output].form->suffix);
+	end = put(end, renderer->wires[output].suffix);
 	const size_t len = (size_t)(end - out);
 	if (!metric->has_text || len + 3 >= LINE_OUT_MAX)
 		return len;
-	char *message = put(end, SPAN("|m:"));
+	char *message = put_exactly(end, SPAN("|m:"));
 	const size_t message_len = put_text(renderer, &metric->text, message, LINE_OUT_MAX - len - 3, sanitise_message);
 	return message_len ? len + 3 + message_len : len;
 }
@@ -378,7 +389,7 @@ size_t render_name(struct renderer *renderer, const struct metric *metric, char 
 bool render_admits_name(struct renderer *renderer, struct span name)
 {
 	struct guard *guard = &renderer->name_guard;
-	if (guard_admits(guard, hash_span(&renderer->mapping->hash_key, name)))
+	if (guard_admits(guard, hash_quick(&renderer->mapping->hash_key, name)))
 		return true;
 	++*renderer->names_limited;
 	if (!guard->is_reported) {
@@ -398,7 +409,7 @@ size_t render_line(struct renderer *renderer, uint16_t output, const struct read
 	if (reading->metric->kind == METRIC_SERVICE_CHECK)
 		return render_service_check(renderer, output, reading, head, out);
 	if (reading->metric->kind == METRIC_GAUGE && reading->is_negative && wire->has_signed_gauges) {
-		end = put_metric(renderer, output, reading, head, SPAN("0"), end);
+		end = put_metric(renderer, output, reading, head, (struct span){zero, 1}, end);
 		*end++ = '\n';
 	}
 	return (size_t)(put_metric(renderer, output, reading, head, reading->value, end) - out);

@@ -13,7 +13,7 @@ static const struct {
 	[DIALECT_LIBRATO] = {',', '=', "#", ""},    [DIALECT_SIGNALFX] = {',', '=', "[", "]"},
 };
 
-static void set_types(struct wire *wire)
+static void set_types(struct wire *wire, struct arena *arena)
 {
 	const bool is_dogstatsd = wire->form->dialect == DIALECT_DOGSTATSD;
 	const struct span timers[] = {[TIMERS_MS] = SPAN("|ms"), [TIMERS_HISTOGRAM] = SPAN("|h"), [TIMERS_DISTRIBUTION] = SPAN("|d")};
@@ -28,6 +28,9 @@ static void set_types(struct wire *wire)
 		wire->type[METRIC_EVENT] = SPAN("_e");
 		wire->type[METRIC_SERVICE_CHECK] = SPAN("_sc");
 	}
+	for (int kind = 0; kind < METRIC_KIND_COUNT; kind++)
+		if (wire->type[kind].at)
+			wire->type[kind] = arena_copy(arena, wire->type[kind]);
 }
 
 struct tag_bytes {
@@ -86,15 +89,16 @@ struct wire *wires_new(const struct mapping *mapping, struct arena *arena)
 		struct wire *wire = &wires[i];
 		const enum dialect dialect = mapping->outputs[i].dialect;
 		wire->form = &mapping->outputs[i];
-		set_types(wire);
+		set_types(wire, arena);
+		wire->suffix = arena_copy(arena, mapping->outputs[i].suffix);
 		if (!bytes[dialect].heads)
 			bytes[dialect] = tag_bytes_new(mapping, dialect, arena);
 		wire->tag_heads = bytes[dialect].heads;
 		wire->tag_constants = bytes[dialect].constants;
 		wire->separator = tag_syntax[dialect].separator;
 		wire->assign = tag_syntax[dialect].assign;
-		wire->open = span_of(tag_syntax[dialect].open);
-		wire->close = span_of(tag_syntax[dialect].close);
+		wire->open = arena_copy(arena, span_of(tag_syntax[dialect].open));
+		wire->close = arena_copy(arena, span_of(tag_syntax[dialect].close));
 		wire->has_tags = dialect != DIALECT_STATSD;
 		wire->has_tags_before_value = dialect != DIALECT_STATSD && dialect != DIALECT_DOGSTATSD;
 		wire->has_signed_gauges = dialect != DIALECT_DOGSTATSD;

@@ -7,7 +7,7 @@
  *     librato     name#key=value,key=value:value|type|@rate
  *     signalfx    name[key=value,key=value]:value|type|@rate
  *
- * Tags are written as `,key:value` each; the first separator is replaced where the dialect opens its tags otherwise. */
+ * All its texts hang in an arena, so that they may be copied in whole vectors. Tags are written as `,key:value` each; the first separator is replaced where the dialect opens its tags otherwise. */
 #ifndef STATSIDECAR_EMIT_WIRE_H
 #define STATSIDECAR_EMIT_WIRE_H
 
@@ -20,6 +20,7 @@ struct wire {
 	const struct span *tag_constants;    /* by tag id: `,key:value`, where it is constant */
 	struct span open;                    /* before the first tag, instead of its separator */
 	struct span close;                   /* behind the last tag */
+	struct span suffix;                  /* the output's, behind everything */
 	char separator;                      /* before each tag */
 	char assign;                         /* between its key and value */
 	bool has_tags;

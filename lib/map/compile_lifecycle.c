@@ -98,7 +98,7 @@ static void compile_in_flight(struct compiler *compiler, struct lifecycle *lifec
 	*rule = (struct rule){.file = file_with_prefix(compiler->model, model->prefix), .label = model->name.span,
 	                      .metrics = metric, .metric_count = 1};
 	*metric = (struct metric){.kind = METRIC_GAUGE, .rule = rule, .mark = model->in_flight.mark, .shares_tail = true,
-	                          .value = {.is_constant = true, .constant = SPAN("0")}};
+	                          .value = {.is_constant = true, .constant = arena_copy(arena, SPAN("0"))}};
 	compile_template(compiler, &metric->name, &model->in_flight, TEMPLATE_NAME);
 	if (!metric->name.is_constant || metric->name.count == 0)
 		problem_add(compiler->problems, model->in_flight.mark, "`in_flight` takes a metric's name without fields");

@@ -52,7 +52,7 @@ static void compile_value(struct compiler *compiler, struct metric *metric, cons
 	metric->shift = unit_shifts[model->unit];
 	if (!model->value.span.at) {
 		metric->value.is_constant = true;
-		metric->value.constant = SPAN("1"); /* a counter's default; the others have no value to miss */
+		metric->value.constant = arena_copy(compiler->mapping->arena, SPAN("1")); /* a counter's default; the others have no value to miss */
 		if (metric->kind == METRIC_RELAY) {
 			metric->value.is_constant = false;
 			metric->value.field = compile_reference(compiler, SPAN("value"), model->mark);

@@ -195,28 +195,9 @@ static struct plan *plan_new(struct plans *plans, struct span text)
 	return plan;
 }
 
-/* Quick, and keyed like the others: who floods it with collisions costs himself a linear search over few slots. */
-static uint64_t hash_text(const struct hash_key *key, struct span text)
-{
-	uint64_t hash = key->k0 ^ text.len;
-	size_t at = 0;
-	for (; at + 8 <= text.len; at += 8) {
-		uint64_t word;
-		memcpy(&word, text.at + at, 8);
-		const unsigned __int128 product = (unsigned __int128)(hash ^ word) * UINT64_C(0x9E3779B97F4A7C15);
-		hash = (uint64_t)product ^ (uint64_t)(product >> 64) ^ key->k1;
-	}
-	uint64_t word = 0;
-	for (size_t i = at; i < text.len; i++)
-		word = word << 8 | (unsigned char)text.at[i];
-	const unsigned __int128 product = (unsigned __int128)(hash ^ word) * UINT64_C(0xD6E8FEB86659FD93);
-	hash = (uint64_t)product ^ (uint64_t)(product >> 64);
-	return hash | 1;
-}
-
 struct plan *plans_find(struct plans *plans, struct span text)
 {
-	const uint64_t hash = hash_text(&plans->mapping->hash_key, text);
+	const uint64_t hash = hash_quick(&plans->mapping->hash_key, text);
 	uint32_t slot = (uint32_t)(hash >> 32) & plans->slot_mask;
 	for (; plans->slots[slot].plan; slot = (slot + 1) & plans->slot_mask)
 		if (plans->slots[slot].hash == hash && span_equal(plans->slots[slot].plan->text, text))
