@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/random.h>
 #include <sysexits.h>
 
 #include "clock.h"
@@ -39,6 +40,7 @@ struct agent {
 	struct signals_handler handler;
 	struct event *resume; /* made active once nothing blocks any more */
 	struct event *grace;  /* timer */
+	struct event *moves;  /* timer: what lifecycles do by themselves */
 	struct rules *rules;
 	struct accounts accounts;
 	struct input *inputs[INPUTS_MAX];
@@ -114,6 +116,18 @@ static void agent_end_when_sent(struct agent *agent)
 		event_base_loopexit(agent->base, NULL);
 }
 
+/* Wakes up for the lifecycles where they have something to wait for; without any, or without entities, never. */
+static void agent_await_moves(struct agent *agent)
+{
+	int64_t due_ms;
+
+	if (agent->rules->mapping->lifecycle_count == 0 || evtimer_pending(agent->moves, NULL))
+		return;
+	due_ms = translator_timer_ms(agent->rules->translator);
+	if (due_ms >= 0)
+		event_add(agent->moves, &(struct timeval){.tv_sec = due_ms / 1000, .tv_usec = due_ms % 1000 * 1000});
+}
+
 static bool agent_flush(struct agent *agent)
 {
 	bool was_blocked = agent->is_blocked;
@@ -129,7 +143,19 @@ static bool agent_flush(struct agent *agent)
 		event_active(agent->resume, 0, 0);
 	}
 	agent_end_when_sent(agent);
+	agent_await_moves(agent);
 	return !agent->is_blocked;
+}
+
+static void agent_on_moves(evutil_socket_t fd, short what, void *context)
+{
+	struct agent *agent = context;
+
+	(void)fd;
+	(void)what;
+	agent_begin(&agent->input_owner);
+	translator_run_timers(agent->rules->translator);
+	(void)agent_flush(agent);
 }
 
 static bool agent_flush_for_input(struct input_owner *owner)
@@ -242,6 +268,7 @@ static void agent_refresh(struct agent *agent)
 		input_refresh(agent->inputs[i]);
 	for (size_t i = 0; i < agent->output_count; i++)
 		agent->accounts.outputs[i].pending = output_pending(agent->outputs[i]);
+	translator_refresh(agent->rules->translator);
 }
 
 static void agent_report(void *context)
@@ -304,7 +331,9 @@ struct agent *agent_new(struct settings *settings, struct mapping *mapping)
 	agent->signals = signals_new(agent->base, &agent->handler);
 	agent->resume = event_new(agent->base, -1, 0, agent_on_resume, agent);
 	agent->grace = evtimer_new(agent->base, agent_on_grace, agent);
-	if (agent->resolver == NULL || agent->signals == NULL || agent->resume == NULL || agent->grace == NULL)
+	agent->moves = evtimer_new(agent->base, agent_on_moves, agent);
+	if (agent->resolver == NULL || agent->signals == NULL || agent->resume == NULL || agent->grace == NULL ||
+	    agent->moves == NULL)
 		goto fail;
 	agent->input_owner = (struct input_owner){.base = agent->base,
 	                                          .line_max = mapping->limits.line,
@@ -335,6 +364,8 @@ void agent_free(struct agent *agent)
 	rules_free(agent->rules);
 	if (agent->grace != NULL)
 		event_free(agent->grace);
+	if (agent->moves != NULL)
+		event_free(agent->moves);
 	if (agent->resume != NULL)
 		event_free(agent->resume);
 	signals_free(agent->signals);
@@ -391,6 +422,16 @@ static int agent_open_inputs(struct agent *agent, struct failure *failure)
 	return 0;
 }
 
+/* Where sampling begins: another place in every process. */
+static uint64_t agent_seed(void)
+{
+	uint64_t seed;
+
+	if (getrandom(&seed, sizeof seed, GRND_NONBLOCK) != sizeof seed)
+		seed = (uint64_t)clock_realtime_ns();
+	return seed | 1;
+}
+
 int agent_open(struct agent *agent, struct failure *failure)
 {
 	struct rules *rules = agent->rules;
@@ -401,6 +442,7 @@ int agent_open(struct agent *agent, struct failure *failure)
 	rules->translator = translator_new(rules->mapping, &agent->accounts, agent->packers, &rules->observer);
 	if (rules->translator == NULL)
 		return failure_set(failure, "no memory for the rules' tables");
+	translator_set_seed(rules->translator, agent_seed());
 	agent->input_owner.translator = rules->translator;
 	if (agent_open_inputs(agent, failure) < 0)
 		return -1;

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "log.h"
+#include "map/lifecycle.h"
 
 struct visitor {
 	void (*visit)(void *context, const struct counter *counter);
@@ -118,6 +119,30 @@ static void visit_events(const struct visitor *visitor, const struct accounts *a
 	visit_plain(visitor, "statsidecar_names_limited_total", accounts->names_limited);
 }
 
+static void visit_lifecycles(const struct visitor *visitor, const struct accounts *accounts, const struct mapping *mapping)
+{
+	const struct lifecycle *lifecycles = mapping->lifecycles;
+
+	for (size_t i = 0; i < mapping->lifecycle_count; i++) {
+		for (size_t state = 0; state < lifecycles[i].state_count; state++)
+			visitor->visit(visitor->context,
+			               &(struct counter){.name = "statsidecar_lifecycle_entities",
+			                                 .label_names = {"lifecycle", "state"},
+			                                 .label_values = {lifecycles[i].name, lifecycles[i].states[state]},
+			                                 .value = accounts->lifecycles[i].entities[state],
+			                                 .is_gauge = true});
+	}
+	for (size_t i = 0; i < mapping->lifecycle_count; i++)
+		visit_one(visitor, "statsidecar_lifecycle_invalid_transitions_total", "lifecycle", lifecycles[i].name,
+		          accounts->lifecycles[i].invalid_transitions);
+	for (size_t i = 0; i < mapping->lifecycle_count; i++)
+		visit_one(visitor, "statsidecar_lifecycle_evicted_total", "lifecycle", lifecycles[i].name,
+		          accounts->lifecycles[i].evicted);
+	for (size_t i = 0; i < mapping->lifecycle_count; i++)
+		visit_one(visitor, "statsidecar_lifecycle_expired_total", "lifecycle", lifecycles[i].name,
+		          accounts->lifecycles[i].expired);
+}
+
 void counters_visit(const struct accounts *accounts, const struct mapping *mapping,
                     void (*visit)(void *context, const struct counter *counter), void *context)
 {
@@ -125,6 +150,7 @@ void counters_visit(const struct accounts *accounts, const struct mapping *mappi
 
 	visit_inputs(&visitor, accounts, mapping);
 	visit_events(&visitor, accounts, mapping);
+	visit_lifecycles(&visitor, accounts, mapping);
 	visit_outputs(&visitor, accounts, mapping);
 }
 

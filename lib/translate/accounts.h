@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "base/bounds.h"
+#include "map/entities.h"
 #include "map/mapping.h"
 
 /* Why a metric of a rule that matched was not made. */
@@ -55,6 +56,13 @@ struct output_accounts {
 	bool is_up;
 };
 
+struct lifecycle_accounts {
+	uint32_t entities[ENTITY_STATES_MAX]; /* by state; with the two below it is brought up to date by translator_refresh() */
+	uint64_t evicted;
+	uint64_t expired;
+	uint64_t invalid_transitions;
+};
+
 struct accounts {
 	struct input_accounts inputs[INPUTS_MAX];
 	struct output_accounts outputs[OUTPUTS_MAX];
@@ -62,7 +70,7 @@ struct accounts {
 	uint64_t unknown; /* events that are not in the catalogue */
 	uint64_t skipped[SKIP_COUNT];
 	uint64_t names_limited;
-	uint64_t invalid_transitions[LIFECYCLES_MAX]; /* by lifecycle */
+	struct lifecycle_accounts lifecycles[LIFECYCLES_MAX];
 	/* Sized and numbered by the mapping that is in force (map/mapping.h): rules, expectations, legacy names, tag keys. */
 	uint64_t *rule_matches;
 	uint64_t *payload_missing;

@@ -41,7 +41,7 @@ void moves_begin(struct translator *translator, const struct plan *plan)
 		    !lifecycle_move(&mapping->lifecycles[i], translator->entities[i], &translator->subject, plan->enters[i], now_ms, move))
 			continue;
 		translator->move_count++;
-		translator->accounts->invalid_transitions[i] += move->is_illegal;
+		translator->accounts->lifecycles[i].invalid_transitions += move->is_illegal;
 	}
 	/* The standard fields that the moves read (timestamp, keys) were worked out without what the moves fill. */
 	for (uint16_t i = 0; i < translator->move_count; i++) {
@@ -132,6 +132,18 @@ void translator_run_timers(struct translator *translator)
 		entities_expire(translator->entities[i], now_ms);
 		if (lifecycle->in_flight && flight != lifecycle_in_flight(lifecycle, translator->entities[i]))
 			make_gauge(translator, &translator->in_flight[i], lifecycle_in_flight(lifecycle, translator->entities[i]));
+	}
+}
+
+void translator_refresh(struct translator *translator)
+{
+	for (uint16_t i = 0; i < translator->mapping->lifecycle_count; i++) {
+		const struct entities *entities = translator->entities[i];
+		struct lifecycle_accounts *account = &translator->accounts->lifecycles[i];
+		for (uint8_t state = 0; state < translator->mapping->lifecycles[i].state_count; state++)
+			account->entities[state] = entities_count(entities, state);
+		account->evicted = entities_evicted(entities);
+		account->expired = entities_expired(entities);
 	}
 }
 

@@ -95,10 +95,8 @@ void translate_datagram(struct translator *translator, uint16_t input, char *dat
 void translator_run_timers(struct translator *translator);
 int64_t translator_timer_ms(const struct translator *translator);
 
-/* Entities of lifecycle number `lifecycle` that are in this state, and what became of others. */
-uint32_t translator_entities(const struct translator *translator, uint16_t lifecycle, uint8_t state);
-uint64_t translator_evicted(const struct translator *translator, uint16_t lifecycle);
-uint64_t translator_expired(const struct translator *translator, uint16_t lifecycle);
+/* Brings what the accounts say of lifecycles up to date: before they are read. */
+void translator_refresh(struct translator *translator);
 
 /* Bytes that a translator of this mapping takes at most: plans, guards, buffers. */
 size_t translator_memory(const struct mapping *mapping);

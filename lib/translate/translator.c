@@ -76,21 +76,6 @@ size_t translator_memory(const struct mapping *mapping)
 	return size + arena_size(mapping->arena);
 }
 
-uint32_t translator_entities(const struct translator *translator, uint16_t lifecycle, uint8_t state)
-{
-	return entities_count(translator->entities[lifecycle], state);
-}
-
-uint64_t translator_evicted(const struct translator *translator, uint16_t lifecycle)
-{
-	return entities_evicted(translator->entities[lifecycle]);
-}
-
-uint64_t translator_expired(const struct translator *translator, uint16_t lifecycle)
-{
-	return entities_expired(translator->entities[lifecycle]);
-}
-
 void translator_set_seed(struct translator *translator, uint64_t seed)
 {
 	translator->random = seed;
