@@ -57,10 +57,10 @@ def ports_seen(host, options, enough):
 
 @table(
     [
-        ("another host: new ports", ADDRESS, ", reopen_interval: 20ms", True),
+        ("another host: new ports", ADDRESS, ", reopen_interval: 100ms", True),
         ("another host, off: one port", ADDRESS, ", reopen_interval: off", False),
         ("another host, default: one port for now", ADDRESS, "", False),
-        ("loopback: one port", "127.0.0.1", ", reopen_interval: 20ms", False),
+        ("loopback: one port", "127.0.0.1", ", reopen_interval: 100ms", False),
     ]
 )
 def _(host, options, changes):
