@@ -133,3 +133,17 @@ bool lifecycle_next_stuck(const struct lifecycle *lifecycle, struct entities *en
 	}
 	return false;
 }
+
+int64_t lifecycle_stuck_due(const struct lifecycle *lifecycle, const struct entities *entities, int64_t now_ms)
+{
+	int64_t due = INT64_MAX;
+	uint32_t at = 0;
+	uint32_t record;
+	while ((record = entities_next(entities, &at)) != ENTITY_NONE) {
+		const struct entity found = entities_get(entities, record);
+		const int64_t left = found.received_ms + lifecycle->stuck_after_ms - now_ms;
+		if (!found.is_reported && (lifecycle->active >> found.state & 1) && left < due)
+			due = left;
+	}
+	return due;
+}

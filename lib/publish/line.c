@@ -373,10 +373,13 @@ static bool are_named(struct fields fields)
 	return true;
 }
 
+int statsidecar_line_check(const struct publication *publication)
+{
+	return is_identifier(publication->event) && are_named(publication->own) ? STATSIDECAR_OK : STATSIDECAR_INVALID;
+}
+
 int statsidecar_line_write(char *out, size_t size, const struct publication *publication, size_t *len, bool *is_shortened)
 {
-	if (!is_identifier(publication->event) || !are_named(publication->own))
-		return STATSIDECAR_INVALID;
 	*len = try(out, size, publication, &shape_full);
 	*is_shortened = *len == 0;
 	if (*len == 0)

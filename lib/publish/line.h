@@ -22,8 +22,11 @@ struct publication {
 
 bool statsidecar_fields_have(struct fields fields, const char *name);
 
-/* Writes the line into out, newline included, shortened as statsidecar_publish_event() says where it would take more than size
- * bytes. 0 and *len, or STATSIDECAR_TOO_LONG or STATSIDECAR_INVALID. */
+/* 0, or STATSIDECAR_INVALID: no identifier, or a field without a good name. */
+int statsidecar_line_check(const struct publication *publication) __attribute__((warn_unused_result));
+
+/* Writes the line, which has been checked, into out, newline included, shortened as statsidecar_publish_event() says where it would take more than size
+ * bytes. 0 and *len, or STATSIDECAR_TOO_LONG. */
 int statsidecar_line_write(char *out, size_t size, const struct publication *publication, size_t *len,
                            bool *is_shortened) __attribute__((warn_unused_result));
 

@@ -156,11 +156,12 @@ int64_t translator_timer_ms(const struct translator *translator)
 		const struct lifecycle *lifecycle = &mapping->lifecycles[i];
 		const int64_t expiry = entities_due(translator->entities[i], now_ms);
 		due = expiry < due ? expiry : due;
-		if (lifecycle->stuck_after_ms && lifecycle_in_flight(lifecycle, translator->entities[i])) {
-			/* Found within a sixteenth of its time, which costs a walk over the table each. */
-			const int64_t step = lifecycle->stuck_after_ms / 16 > 10 ? lifecycle->stuck_after_ms / 16 : 10;
-			due = step < due ? step : due;
-		}
+		if (!lifecycle->stuck_after_ms)
+			continue;
+		const int64_t stuck = lifecycle_stuck_due(lifecycle, translator->entities[i], now_ms);
+		due = stuck < due ? stuck : due;
 	}
-	return due == INT64_MAX ? -1 : due;
+	if (due == INT64_MAX)
+		return -1;
+	return due > 1 ? due : 1;
 }
