@@ -49,14 +49,14 @@ int configuration_load(struct configuration *configuration, const struct setting
 	return result;
 }
 
-int configuration_make_plain(const struct configuration *configuration, struct plain *plain)
+int configuration_make_plain(const struct configuration *configuration, enum plain_guards guards, struct plain *plain)
 {
 	struct problems problems = {.count = 0};
 	struct hash_key key;
 	int result;
 
 	configuration_make_key(&key);
-	result = plain_init(plain, &configuration->settings->model, &key, &problems);
+	result = plain_init(plain, &configuration->settings->model, guards, &key, &problems);
 	problems_print(&problems);
 	problems_fini(&problems);
 	return result;

@@ -17,7 +17,8 @@ int configuration_load(struct configuration *configuration, const struct setting
 void configuration_free(struct configuration *configuration);
 
 /* The configuration without what its machine adds (explain/plain.h), which must be freed before it; -1 as above. */
-int configuration_make_plain(const struct configuration *configuration, struct plain *plain) __attribute__((warn_unused_result));
+int configuration_make_plain(const struct configuration *configuration, enum plain_guards guards, struct plain *plain)
+	__attribute__((warn_unused_result));
 
 /* A key that nobody outside this process knows. */
 void configuration_make_key(struct hash_key *key);

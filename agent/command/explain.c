@@ -153,7 +153,7 @@ static int side_init(struct side *side, const char *config)
 	*side = (struct side){.plain = {.mapping = NULL}};
 	if (configuration_load(&side->configuration, &request) < 0)
 		return -1;
-	return configuration_make_plain(&side->configuration, &side->plain);
+	return configuration_make_plain(&side->configuration, PLAIN_GUARDS_WIDE, &side->plain);
 }
 
 static void side_fini(struct side *side)

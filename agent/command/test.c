@@ -172,7 +172,7 @@ static int load_all(struct subjects *subjects, char *const *configs, size_t conf
 		const struct settings_request request = {.config = configs[subjects->count]};
 		struct configuration *configuration = &subjects->configurations[subjects->count];
 		if (configuration_load(configuration, &request) < 0 ||
-		    configuration_make_plain(configuration, &subjects->plains[subjects->count]) < 0)
+		    configuration_make_plain(configuration, PLAIN_GUARDS_CONFIGURED, &subjects->plains[subjects->count]) < 0)
 			result = -1; /* the faults of all are told */
 		else
 			subjects->test_count += configuration->settings->model.test_count;

@@ -12,8 +12,12 @@ struct plain {
 	struct mapping *mapping;
 };
 
+/* The cardinality guards as configured, or so wide that what one rule makes does not depend on what others made before. */
+enum plain_guards { PLAIN_GUARDS_CONFIGURED, PLAIN_GUARDS_WIDE };
+
 /* 0, or -1 with problems added. plain must not move, and model must outlive it. */
-int plain_init(struct plain *plain, const struct model *model, const struct hash_key *key, struct problems *problems)
+int plain_init(struct plain *plain, const struct model *model, enum plain_guards guards, const struct hash_key *key,
+               struct problems *problems)
 	__attribute__((warn_unused_result));
 void plain_fini(struct plain *plain);
 

@@ -219,6 +219,17 @@ static size_t collect_missing(const struct summary *summary, struct row *rows)
 	return count;
 }
 
+static size_t collect_limited(const struct summary *summary, struct row *rows)
+{
+	const struct accounts *accounts = rehearsal_accounts(summary->rehearsal);
+	const struct mapping *mapping = summary->mapping;
+	size_t count = 0;
+	for (uint16_t i = 0; i < mapping->tag_key_count; i++)
+		if (accounts->values_limited[i])
+			rows[count++] = (struct row){.count = accounts->values_limited[i], .name = mapping->tag_keys[i]};
+	return count;
+}
+
 static size_t collect_rejected(const struct summary *summary, struct row *rows)
 {
 	for (size_t i = 0; i < summary->reason_count; i++) {
@@ -238,6 +249,7 @@ static const struct section sections[] = {
 	{"unknown", "identifiers that are not in the catalogue", false, "event", NULL, NULL, collect_unknown},
 	{"legacy", "legacy names still in use", true, "alias", "event", ", now ", collect_legacy},
 	{"missing", "payload that was missing", true, "event", "field", ": ", collect_missing},
+	{"limited", "tags with more values than limits.tag_values (sent as __other__)", false, "tag", NULL, NULL, collect_limited},
 	{"rejected", "lines that are no events", false, "outcome", "why", ": ", collect_rejected},
 };
 
@@ -255,7 +267,7 @@ static int order_rows(const void *a, const void *b)
 static struct row *section_rows(const struct summary *summary, const struct section *section, size_t *count)
 {
 	const size_t room = HASH_COUNT(summary->entries) + summary->mapping->legacy_count +
-	                    summary->mapping->expectation_count + REASONS_MAX;
+	                    summary->mapping->expectation_count + summary->mapping->tag_key_count + REASONS_MAX;
 	struct row *rows = calloc(room, sizeof(*rows));
 	if (!rows)
 		arena_exhausted();
@@ -318,6 +330,9 @@ void summary_print_text(const struct summary *summary, FILE *out)
 			fprintf(out, "  %10llu  %s\n", (unsigned long long)accounts->outcomes[i], outcome_names[i]);
 	for (size_t i = 0; i < ARRAY_LEN(sections); i++)
 		print_section(summary, &sections[i], out);
+	if (accounts->names_limited)
+		fprintf(out, "\nnames of metrics beyond limits.names (sent as __other__): %llu\n",
+		        (unsigned long long)accounts->names_limited);
 	if (summary->others.count)
 		fprintf(out, "\nevents of further identifiers, beyond the first %d: %llu\n", SUMMARY_IDENTIFIERS,
 		        (unsigned long long)summary->others.count);
@@ -357,6 +372,7 @@ void summary_print_json(const struct summary *summary, FILE *out)
 	json_writer_close_object(&writer);
 	for (size_t i = 0; i < ARRAY_LEN(sections); i++)
 		put_section(&writer, summary, &sections[i]);
+	json_writer_put_count(&writer, "names_limited", accounts->names_limited);
 	json_writer_put_count(&writer, "further", summary->others.count);
 	json_writer_close_object(&writer);
 	json_writer_end_line(&writer);
