@@ -47,13 +47,17 @@ static size_t put_template(struct renderer *renderer, const struct template *tem
                            char *out, size_t limit)
 {
 	size_t len = 0;
+	bool is_cut = false;
 	for (uint16_t i = 0; i < template->count; i++) {
 		const struct template_part *part = &template->parts[i];
 		struct span text = part->literal;
 		if (!text.at && !subject_text(renderer->subject, part->reference, &text))
 			return 0;
-		if (len < limit)
-			len += sanitise(out + len, sanitiser, text, limit - len);
+		if (is_cut) /* what follows has no place, but must be there */
+			continue;
+		const size_t put = sanitise(out + len, sanitiser, text, limit - len);
+		is_cut = put < text.len;
+		len += put;
 	}
 	return len;
 }
@@ -285,13 +289,16 @@ static char *put_option(struct renderer *renderer, const char *lead, const struc
 
 /* A text of several parts, escaped for the wire; absent fields leave nothing. */
 static size_t put_text(struct renderer *renderer, const struct template *template, char *out, size_t limit,
-                       size_t (*escape)(char *, struct span, size_t))
+                       size_t (*escape)(char *, struct span *, size_t))
 {
 	size_t len = 0;
 	for (uint16_t i = 0; i < template->count; i++) {
 		struct span text = template->parts[i].literal;
-		if (text.at || subject_text(renderer->subject, template->parts[i].reference, &text))
-			len += escape(out + len, text, limit - len);
+		if (!text.at && !subject_text(renderer->subject, template->parts[i].reference, &text))
+			continue;
+		len += escape(out + len, &text, limit - len);
+		if (text.len) /* cut: what follows has no place */
+			break;
 	}
 	return len;
 }

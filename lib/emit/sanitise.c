@@ -149,7 +149,7 @@ static size_t put_character(char *out, struct span text, size_t *at, size_t room
 	}
 	if (c >= 0x80)
 		len = utf8_length(text.at + *at, text.len - *at);
-	if (len > room)
+	if (len > room || room == 0)
 		return 0;
 	if (len == 0 || c < 0x20 || c == 0x7f) {
 		*out = '_';
@@ -161,41 +161,44 @@ static size_t put_character(char *out, struct span text, size_t *at, size_t room
 	return len;
 }
 
-size_t sanitise_text(char *out, struct span text, size_t limit)
+size_t sanitise_text(char *out, struct span *text, size_t limit)
 {
 	size_t len = 0;
-	for (size_t at = 0; at < text.len;) {
-		const size_t put = put_character(out + len, text, &at, limit - len);
+	size_t at = 0;
+	while (at < text->len) {
+		const size_t put = put_character(out + len, *text, &at, limit - len);
 		if (put == 0)
 			break;
 		len += put;
 	}
+	*text = span_skip(*text, at);
 	return len;
 }
 
-size_t sanitise_message(char *out, struct span text, size_t limit)
+/* `|` would begin another field, `m:` another message. */
+static size_t put_message_character(char *out, struct span text, size_t *at, size_t room)
+{
+	const bool is_lead = text.at[*at] == ':' && out[-1] == 'm';
+	if (text.at[*at] != '|' && !is_lead)
+		return put_character(out, text, at, room);
+	const size_t len = is_lead ? 2 : 1;
+	if (room < len)
+		return 0;
+	memcpy(out, is_lead ? "\\:" : "_", len);
+	*at += 1;
+	return len;
+}
+
+size_t sanitise_message(char *out, struct span *text, size_t limit)
 {
 	size_t len = 0;
-	for (size_t at = 0; at < text.len;) {
-		if (text.at[at] == '|') { /* it would begin another field */
-			if (len == limit)
-				break;
-			out[len++] = '_';
-			at++;
-			continue;
-		}
-		if (text.at[at] == 'm' && at + 1 < text.len && text.at[at + 1] == ':') {
-			if (limit - len < 3)
-				break;
-			memcpy(out + len, "m\\:", 3);
-			len += 3;
-			at += 2;
-			continue;
-		}
-		const size_t put = put_character(out + len, text, &at, limit - len);
+	size_t at = 0;
+	while (at < text->len) {
+		const size_t put = put_message_character(out + len, *text, &at, limit - len);
 		if (put == 0)
 			break;
 		len += put;
 	}
+	*text = span_skip(*text, at);
 	return len;
 }

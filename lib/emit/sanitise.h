@@ -28,8 +28,9 @@ size_t sanitise_name_value(char *out, struct span text);
 
 /* A DogStatsD event's or service check's text: newlines as \n (two characters), other control bytes and invalid UTF-8 as `_`,
  * `|` stays in an event's texts, which their lengths frame; in a service check's message, and in fields behind the texts, it becomes
- * `_`, and `m:` becomes `m\:`. Writes at most limit bytes, cut on a character's boundary. */
-size_t sanitise_text(char *out, struct span text, size_t limit);
-size_t sanitise_message(char *out, struct span text, size_t limit);
+ * `_`, and `m:` becomes `m\:`, the `m` also where it stands at out[-1], which must be there. Writes at most limit bytes, cut on a
+ * character's boundary, and leaves in text what did not fit. */
+size_t sanitise_text(char *out, struct span *text, size_t limit);
+size_t sanitise_message(char *out, struct span *text, size_t limit);
 
 #endif

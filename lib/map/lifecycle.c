@@ -147,3 +147,40 @@ int64_t lifecycle_stuck_due(const struct lifecycle *lifecycle, const struct enti
 	}
 	return due;
 }
+
+static bool is_same_text(const struct text *a, const struct text *b)
+{
+	return span_equal(a->span, b->span);
+}
+
+static bool are_same_texts(const struct texts *a, const struct texts *b)
+{
+	if (a->count != b->count)
+		return false;
+	for (size_t i = 0; i < a->count; i++)
+		if (!is_same_text(&a->items[i], &b->items[i]))
+			return false;
+	return true;
+}
+
+static bool are_same_moves(const struct lifecycle *a, const struct lifecycle *b)
+{
+	if (a->enter_count != b->enter_count)
+		return false;
+	for (uint16_t i = 0; i < a->enter_count; i++)
+		if (!span_equal(a->enter[i].text, b->enter[i].text) || a->enter_state[i] != b->enter_state[i])
+			return false;
+	for (uint8_t i = 0; i < a->state_count; i++)
+		if (!span_equal(a->states[i], b->states[i]) || a->legal[i] != b->legal[i])
+			return false;
+	return true;
+}
+
+bool lifecycle_is_same(const struct lifecycle *a, const struct lifecycle *b)
+{
+	return a->state_count == b->state_count && a->active == b->active && a->final == b->final &&
+	       a->stuck_after_ms == b->stuck_after_ms && a->model->max_entities == b->model->max_entities &&
+	       a->model->linger_ns == b->model->linger_ns && a->model->expire_ns == b->model->expire_ns &&
+	       are_same_texts(&a->model->key, &b->model->key) && is_same_text(&a->model->timestamp, &b->model->timestamp) &&
+	       is_same_text(&a->model->duration_field, &b->model->duration_field) && are_same_moves(a, b);
+}

@@ -56,6 +56,9 @@ struct entities_settings lifecycle_settings(const struct lifecycle *lifecycle);
 bool lifecycle_move(const struct lifecycle *lifecycle, struct entities *entities, struct subject *subject, uint8_t state,
                     int64_t now_ms, struct lifecycle_move *move);
 
+/* Whether two configurations mean the same lifecycle, so that its entities may go on. */
+bool lifecycle_is_same(const struct lifecycle *a, const struct lifecycle *b);
+
 /* The entities that are active. */
 uint32_t lifecycle_in_flight(const struct lifecycle *lifecycle, const struct entities *entities);
 

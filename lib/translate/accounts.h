@@ -1,7 +1,7 @@
 /* What was counted. One struct for the whole agent, written by the translator, the inputs and the outputs, read by
  * whoever reports it. Everything only grows, but `pending`.
  *
- * Balance, at every reading: sum of inputs[i].received == sum of outcomes; and per output
+ * Balance, at every reading: removed_received + sum of inputs[i].received == sum of outcomes; and per output
  * made == sent + dropped + filtered + sampled_out + pending. */
 #ifndef STATSIDECAR_TRANSLATE_ACCOUNTS_H
 #define STATSIDECAR_TRANSLATE_ACCOUNTS_H
@@ -66,6 +66,7 @@ struct lifecycle_accounts {
 struct accounts {
 	struct input_accounts inputs[INPUTS_MAX];
 	struct output_accounts outputs[OUTPUTS_MAX];
+	uint64_t removed_received; /* by inputs that a reload has removed */
 	uint64_t outcomes[OUTCOME_COUNT];
 	uint64_t unknown; /* events that are not in the catalogue */
 	uint64_t skipped[SKIP_COUNT];
@@ -81,5 +82,9 @@ struct accounts {
 /* All zero, with room for what the mapping numbers. -1 without memory. */
 int accounts_init(struct accounts *accounts, const struct mapping *mapping) __attribute__((warn_unused_result));
 void accounts_fini(struct accounts *accounts);
+/* After a reload: `to`, which was initialised for mapping, goes on counting where `from` stood. Inputs and outputs are the
+ * caller's to move, since only he knows which stayed; the events of an input that went belong to removed_received. */
+void accounts_inherit(struct accounts *to, const struct mapping *mapping, const struct accounts *from,
+                      const struct mapping *old);
 
 #endif

@@ -13,6 +13,21 @@ int line_stream_init(struct line_stream *stream, uint16_t input, uint32_t line_m
 	return data ? 0 : -1;
 }
 
+int line_stream_grow(struct line_stream *stream, uint32_t line_max)
+{
+	const uint32_t size = line_max + READ_SIZE;
+	if (size <= stream->size)
+		return 0;
+	char *data = calloc(1, (size_t)size + 2 * SCAN_PAD);
+	if (!data)
+		return -1;
+	memcpy(data + SCAN_PAD, stream->data, stream->end);
+	free(stream->data - SCAN_PAD);
+	stream->data = data + SCAN_PAD;
+	stream->size = size;
+	return 0;
+}
+
 void line_stream_fini(struct line_stream *stream)
 {
 	if (stream->data)

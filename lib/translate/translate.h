@@ -53,6 +53,10 @@ struct translator *translator_new(const struct mapping *mapping, struct accounts
                                   const struct translate_observer *observer);
 void translator_free(struct translator *translator);
 
+/* After a reload: guards, the entities of lifecycles that stayed the same, and the place in sampling go over from the old
+ * translator, which is then only good to be freed. Both mappings were compiled with one key. */
+void translator_inherit(struct translator *to, struct translator *from);
+
 /* Sampling begins with this seed; until it is set (and with 0) every metric is emitted. */
 void translator_set_seed(struct translator *translator, uint64_t seed);
 
@@ -64,6 +68,8 @@ void translator_set_time(struct translator *translator, struct moment now);
 /* limits.line + chunk bytes are set aside; -1 without memory. */
 int line_stream_init(struct line_stream *stream, uint16_t input, uint32_t line_max) __attribute__((warn_unused_result));
 void line_stream_fini(struct line_stream *stream);
+/* After a reload with a larger limits.line: -1 without memory, and nothing has changed. */
+int line_stream_grow(struct line_stream *stream, uint32_t line_max) __attribute__((warn_unused_result));
 /* Where the next read goes, and how much (never 0): moves an unfinished line to the front where it must. Call only after
  * translate_stream() returned TRANSLATE_DONE. */
 char *line_stream_space(struct line_stream *stream, size_t *room);
