@@ -26,7 +26,9 @@ void command_print_help(const struct command *command);
 
 extern const struct command command_catalogue;
 extern const struct command command_check;
+extern const struct command command_exec;
 extern const struct command command_explain;
+extern const struct command command_publish;
 extern const struct command command_run;
 extern const struct command command_help;
 extern const struct command command_test;

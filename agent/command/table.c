@@ -13,6 +13,8 @@ const struct command *const commands[] = {
 	&command_explain,
 	&command_test,
 	&command_catalogue,
+	&command_publish,
+	&command_exec,
 	&command_help,
 	NULL,
 };
