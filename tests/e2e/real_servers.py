@@ -28,7 +28,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 
-from harness import DEADLINE, SOURCE, Failure, skip, temporary_directory, wait_until
+from harness import DEADLINE, SOURCE, Failure, need, skip, temporary_directory, wait_until
 
 BUILD = pathlib.Path(os.environ.get("builddir") or SOURCE / "build").resolve()
 CACHE = pathlib.Path(os.environ.get("STATSIDECAR_CACHE") or BUILD / "real-servers").resolve()
@@ -48,7 +48,7 @@ def _locked():
         yield
 
 
-def _run(what, *arguments, **options):
+def _run(what, *arguments, cwd=None):
     try:
         done = subprocess.run(
             arguments,
@@ -56,8 +56,8 @@ def _run(what, *arguments, **options):
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             env={**os.environ, "LC_ALL": "C", "DEBIAN_FRONTEND": "noninteractive"},
+            cwd=cwd,
             timeout=600,
-            **options,
         )
     except FileNotFoundError:
         skip(f"{what}: {arguments[0]} is not installed")
@@ -103,12 +103,24 @@ def debian(*packages):
             if not unpacked:
                 raise Failure(f"dpkg-deb {archive.name}: {log}")
         shutil.rmtree(archives)
+        # Python's modules ask for some libraries by the names that development packages give them.
+        for library in place.glob("usr/lib/*-linux-gnu*/lib*.so.*"):
+            plain = library.with_name(library.name.split(".so.")[0] + ".so")
+            if not plain.exists():
+                plain.symlink_to(library.name)
 
     return _fetched("debian", packages, fill)
 
 
+def libraries(root):
+    """What programs of unpacked packages find their shared libraries by."""
+    return {"LD_LIBRARY_PATH": ":".join(glob.glob(str(root / "usr/lib/*-linux-gnu*")))}
+
+
 def npm(package, *more):
-    """Packages of the npm registry: the directory that has them in node_modules/."""
+    """Packages of the npm registry: the directory that has them in node_modules/. Node itself must be installed: Debian's cannot
+    be used from elsewhere."""
+    need("node", "npm")
 
     def fill(place):
         what = f"npm's {package}"
@@ -176,7 +188,7 @@ class Server:
             )
 
     def log_tail(self):
-        return "\n".join(self.log.read_text(errors="replace").splitlines()[-30:])
+        return "\n".join(self.log.read_text(errors="replace").splitlines()[-12:])
 
     def wait_until(self, condition, what):
         def is_so():
@@ -294,7 +306,6 @@ class StatsdGraphite(Stack):
     def __init__(self):
         self._debian = debian("graphite-carbon", "graphite-web")
         self._npm = npm("statsd@0.9.0")
-        self._node = shutil.which("node") or shutil.which("nodejs") or skip("node is not installed")
         super().__init__()
 
     def start(self):
@@ -304,11 +315,10 @@ class StatsdGraphite(Stack):
         self._management_port = free_port()
         self.url = f"udp://127.0.0.1:{self.port}"
         modules = self._debian / "usr/lib/python3/dist-packages"
-        libraries = glob.glob(str(self._debian / "usr/lib/*-linux-gnu*"))
         self._python = {
             "PYTHONPATH": f"{self.directory}:{modules}",
-            "LD_LIBRARY_PATH": ":".join(libraries),
             "PYTHONDONTWRITEBYTECODE": "1",
+            **libraries(self._debian),
         }
         for name in ("whisper", "logs", "conf", "run"):
             self.folder(name)
@@ -327,6 +337,9 @@ class StatsdGraphite(Stack):
             f"INDEX_FILE = {str(self.directory / 'index')!r}\n"
             "STANDARD_DIRS = [WHISPER_DIR]\n"
             "LOG_ROTATION = False\n"
+            "USE_WORKER_POOL = False\n"
+            "DEFAULT_AUTO_FIELD = 'django.db.models.AutoField'\n"
+            "SILENCED_SYSTEM_CHECKS = ['admin.W411']\n"
             "SECRET_KEY = 'only for tests'\n"
             "ALLOWED_HOSTS = ['127.0.0.1']\n"
             f"CARBONLINK_HOSTS = ['127.0.0.1:{cache_port}']\n"
@@ -397,7 +410,8 @@ class StatsdGraphite(Stack):
                 }
             ),
         )
-        statsd = self.run("statsd", self._node, self._npm / "node_modules/statsd/stats.js", configuration)
+        program = self._npm / "node_modules/statsd/stats.js"
+        statsd = self.run("statsd", "node", program, configuration)
         statsd.wait_until(lambda: is_udp_bound(self.port) and is_listening(self._management_port), "no port opened")
 
     def bad_lines(self):
@@ -416,7 +430,8 @@ class StatsdGraphite(Stack):
             with urllib.request.urlopen(f"http://127.0.0.1:{self._web_port}/render?{query}", timeout=DEADLINE) as answer:
                 return Series(json.load(answer))
         except urllib.error.HTTPError as error:
-            raise Failure(f"graphite-web: {target}: {error}\n{self.logs()}") from None
+            why = re.findall(r"<pre[^>]*>(.*?)</pre>", error.read().decode(errors="replace"), re.DOTALL)
+            raise Failure("\n".join([f"graphite-web: {target}: {error}", *why, self.logs()])) from None
 
     def wait_for(self, target, condition):
         """The Series of a target, once it meets the condition; before that asked for again and again."""
