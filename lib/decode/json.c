@@ -13,12 +13,22 @@ struct level {
 	bool is_array;
 };
 
+/* Where the reader is. Kept apart from struct json_reader so that it can live in registers: only what fails, or has escapes,
+ * writes it back. */
+struct cursor {
+	const char *line;
+	const uint32_t *mark;
+	uint32_t at;
+};
+
 struct string {
 	uint32_t at, len;
 	bool has_escapes;
 };
 
-static int fail(struct json_reader *reader, uint32_t at, const char *why)
+#define INLINE static inline __attribute__((always_inline))
+
+static __attribute__((noinline, cold)) int fail(struct json_reader *reader, uint32_t at, const char *why)
 {
 	reader->at = at < reader->len ? at : reader->len;
 	reader->why = why;
@@ -26,19 +36,21 @@ static int fail(struct json_reader *reader, uint32_t at, const char *why)
 }
 
 /* The newline behind the line is no blank, so this always ends. */
-static void skip_some_blanks(struct json_reader *reader)
+INLINE void pass_blanks(struct cursor *cursor)
 {
-	const char *line = reader->line;
-	uint32_t at = reader->at;
-	while (line[at] == ' ' || line[at] == '\t' || line[at] == '\r')
-		at++;
-	reader->at = at;
+	while (unlikely((unsigned char)cursor->line[cursor->at] <= ' ')) {
+		const char c = cursor->line[cursor->at];
+		if (c != ' ' && c != '\t' && c != '\r')
+			return;
+		cursor->at++;
+	}
 }
 
-static inline void skip_blanks(struct json_reader *reader)
+static void skip_blanks(struct json_reader *reader)
 {
-	if (unlikely((unsigned char)reader->line[reader->at] <= ' '))
-		skip_some_blanks(reader);
+	struct cursor cursor = {reader->line, reader->mark, reader->at};
+	pass_blanks(&cursor);
+	reader->at = cursor.at;
 }
 
 static int fail_in_string(struct json_reader *reader, uint32_t at)
@@ -48,8 +60,9 @@ static int fail_in_string(struct json_reader *reader, uint32_t at)
 	return fail(reader, at, "a control byte stands in a text: write it as \\u00XX");
 }
 
-/* From a backslash in a string on: checks the escapes up to the closing quote. */
-static int read_escapes(struct json_reader *reader, struct string *string)
+/* A string with escapes, or one that is broken: reader->mark stands behind its opening quote. Checks the escapes up to the
+ * closing quote. */
+static __attribute__((noinline)) int read_escapes(struct json_reader *reader, struct string *string)
 {
 	const char *line = reader->line;
 	const uint32_t *mark = reader->mark;
@@ -77,74 +90,74 @@ static int read_escapes(struct json_reader *reader, struct string *string)
 	}
 }
 
-/* A string; reader->at stands on its opening quote. */
-static inline int read_string(struct json_reader *reader, struct string *string)
+/* A string; the cursor stands on its opening quote. */
+INLINE int read_string(struct json_reader *reader, struct cursor *cursor, struct string *string)
 {
-	const uint32_t *mark = reader->mark;
-	while (*mark < reader->at) /* tabs and carriage returns between tokens */
+	const uint32_t *mark = cursor->mark;
+	while (unlikely(*mark < cursor->at)) /* tabs and carriage returns between tokens */
 		mark++;
 	const uint32_t end = mark[1];
-	string->at = reader->at + 1;
-	if (likely(end < reader->len && reader->line[end] == '"')) {
+	string->at = cursor->at + 1;
+	/* Behind the last mark stands the line's end, which is a newline and no quote. */
+	if (likely(cursor->line[end] == '"')) {
 		string->len = end - string->at;
 		string->has_escapes = false;
-		reader->at = end + 1;
-		reader->mark = mark + 2;
+		cursor->at = end + 1;
+		cursor->mark = mark + 2;
 		return 0;
 	}
 	string->has_escapes = true;
 	reader->mark = mark + 1;
-	return read_escapes(reader, string);
+	if (read_escapes(reader, string))
+		return -1;
+	cursor->at = reader->at;
+	cursor->mark = reader->mark;
+	return 0;
 }
 
-static inline bool is_digit(char c)
+INLINE bool is_digit(char c)
 {
 	return (unsigned char)(c - '0') < 10;
 }
 
-static int fail_number(struct json_reader *reader, uint32_t at)
+INLINE int read_digits(struct json_reader *reader, struct cursor *cursor)
 {
-	return fail(reader, at, "no JSON number: digits are missing or a zero leads");
-}
-
-/* -?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)? from reader->at on. */
-static inline int read_number(struct json_reader *reader)
-{
-	const char *line = reader->line;
-	uint32_t at = reader->at;
-	if (line[at] == '-')
-		at++;
-	if (line[at] == '0') {
-		at++;
-	} else {
-		if (unlikely(!is_digit(line[at])))
-			return fail_number(reader, at);
-		while (is_digit(line[at]))
-			at++;
-	}
-	if (line[at] == '.') {
-		at++;
-		if (unlikely(!is_digit(line[at])))
-			return fail_number(reader, at);
-		while (is_digit(line[at]))
-			at++;
-	}
-	if (line[at] == 'e' || line[at] == 'E') {
-		at++;
-		if (line[at] == '+' || line[at] == '-')
-			at++;
-		if (unlikely(!is_digit(line[at])))
-			return fail_number(reader, at);
-		while (is_digit(line[at]))
-			at++;
-	}
-	reader->at = at;
+	if (unlikely(!is_digit(cursor->line[cursor->at])))
+		return fail(reader, cursor->at, "no JSON number: digits are missing or a zero leads");
+	do
+		cursor->at++;
+	while (is_digit(cursor->line[cursor->at]));
 	return 0;
 }
 
-/* A key with escapes, resolved; keys of the fieldset are no longer than what is looked at here. */
-static uint16_t child_by_escaped_key(const struct fieldset *fields, const struct fieldset_node *node, const char *line,
-                                     const struct string *key)
+/* -?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)? from the cursor on. */
+INLINE int read_number(struct json_reader *reader, struct cursor *cursor)
+{
+	const char *line = cursor->line;
+	if (line[cursor->at] == '-')
+		cursor->at++;
+	if (line[cursor->at] == '0')
+		cursor->at++;
+	else if (read_digits(reader, cursor))
+		return -1;
+	if (line[cursor->at] == '.') {
+		cursor->at++;
+		if (read_digits(reader, cursor))
+			return -1;
+	}
+	if (unlikely((line[cursor->at] | 0x20) == 'e')) {
+		cursor->at++;
+		if (line[cursor->at] == '+' || line[cursor->at] == '-')
+			cursor->at++;
+		if (read_digits(reader, cursor))
+			return -1;
+	}
+	return 0;
+}
+
+/* A key with escapes, resolved; the fieldset's keys are no longer than what is looked at here. */
+static __attribute__((noinline)) uint16_t child_by_escaped_key(const struct fieldset *fields, const struct fieldset_node *node,
+                                                               const char *line, const struct string *key)
 {
 	char resolved[1024 + 8] = {0};
 	if (key->len > 1024)
@@ -154,102 +167,101 @@ static uint16_t child_by_escaped_key(const struct fieldset *fields, const struct
 }
 
 /* `"key" :` -> the location of its value. */
-static inline int read_key(struct json_reader *reader, const struct fieldset *fields, const struct fieldset_node *node,
-                           uint16_t *location)
+INLINE int read_key(struct json_reader *reader, struct cursor *cursor, const struct fieldset *fields,
+                    const struct fieldset_node *node, uint16_t *location)
 {
 	struct string key;
-	if (unlikely(reader->line[reader->at] != '"'))
-		return fail(reader, reader->at, "a key in double quotes is missing");
-	if (unlikely(read_string(reader, &key)))
+	if (unlikely(cursor->line[cursor->at] != '"'))
+		return fail(reader, cursor->at, "a key in double quotes is missing");
+	if (unlikely(read_string(reader, cursor, &key)))
 		return -1;
 	*location = FIELDSET_NONE;
-	if (node && node->table) {
+	if (node) {
 		if (likely(!key.has_escapes))
-			*location = fieldset_child(fields, node, reader->line + key.at, key.len);
+			*location = fieldset_child(fields, node, cursor->line + key.at, key.len);
 		else
-			*location = child_by_escaped_key(fields, node, reader->line, &key);
+			*location = child_by_escaped_key(fields, node, cursor->line, &key);
 	}
-	skip_blanks(reader);
-	if (unlikely(reader->line[reader->at] != ':'))
-		return fail(reader, reader->at, "a colon is missing behind the key");
-	reader->at++;
+	pass_blanks(cursor);
+	if (unlikely(cursor->line[cursor->at] != ':'))
+		return fail(reader, cursor->at, "a colon is missing behind the key");
+	cursor->at++;
 	return 0;
 }
 
-static inline bool is_word(struct json_reader *reader, const char *word, uint32_t len)
+static int fail_value(struct json_reader *reader, uint32_t at)
 {
-	if (reader->len - reader->at < len || memcmp(reader->line + reader->at, word, len) != 0)
-		return false;
-	reader->at += len;
-	return true;
+	return fail(reader, at, at >= reader->len ? "the line ends before the value is complete" : "no JSON value stands here");
 }
 
-/* A text, number or literal. */
-static inline int read_scalar(struct json_reader *reader, struct lifecycle_event *event, uint16_t location)
+/* true, false, null: the line's newline ends every comparison in time. */
+INLINE int read_word(struct json_reader *reader, struct cursor *cursor, struct lifecycle_event *event, uint16_t location)
 {
-	const char *line = reader->line;
-	const uint32_t start = reader->at;
-	switch (line[start]) {
-	case '"': {
+	const char *at = cursor->line + cursor->at;
+	if (*at == 't' && memcmp(at, "true", 4) == 0) {
+		cursor->at += 4;
+		event_set(event, location, (struct value){at, 4, VALUE_TRUE, ESCAPES_NONE});
+		return 0;
+	}
+	if (*at == 'f' && memcmp(at, "false", 5) == 0) {
+		cursor->at += 5;
+		event_set(event, location, (struct value){at, 5, VALUE_FALSE, ESCAPES_NONE});
+		return 0;
+	}
+	if (*at == 'n' && memcmp(at, "null", 4) == 0) {
+		cursor->at += 4;
+		event_clear(event, location);
+		return 0;
+	}
+	return fail_value(reader, cursor->at);
+}
+
+INLINE int read_scalar(struct json_reader *reader, struct cursor *cursor, struct lifecycle_event *event, uint16_t location)
+{
+	const char *line = cursor->line;
+	const uint32_t start = cursor->at;
+	if (likely(line[start] == '"')) {
 		struct string string;
-		if (unlikely(read_string(reader, &string)))
+		if (unlikely(read_string(reader, cursor, &string)))
 			return -1;
 		event_set(event, location, (struct value){line + string.at, string.len, VALUE_STRING,
 		                                          string.has_escapes ? ESCAPES_JSON : ESCAPES_NONE});
 		return 0;
 	}
-	case '-': case '0': case '1': case '2': case '3': case '4': case '5': case '6': case '7': case '8': case '9':
-		if (unlikely(read_number(reader)))
+	if (is_digit(line[start]) || line[start] == '-') {
+		if (unlikely(read_number(reader, cursor)))
 			return -1;
-		event_set(event, location, (struct value){line + start, reader->at - start, VALUE_NUMBER, ESCAPES_NONE});
+		event_set(event, location, (struct value){line + start, cursor->at - start, VALUE_NUMBER, ESCAPES_NONE});
 		return 0;
-	case 't':
-		if (!is_word(reader, "true", 4))
-			break;
-		event_set(event, location, (struct value){line + start, 4, VALUE_TRUE, ESCAPES_NONE});
-		return 0;
-	case 'f':
-		if (!is_word(reader, "false", 5))
-			break;
-		event_set(event, location, (struct value){line + start, 5, VALUE_FALSE, ESCAPES_NONE});
-		return 0;
-	case 'n':
-		if (!is_word(reader, "null", 4))
-			break;
-		event_clear(event, location);
-		return 0;
-	default:
-		break;
 	}
-	return fail(reader, start, start >= reader->len ? "the line ends before the value is complete" : "no JSON value stands here");
+	return read_word(reader, cursor, event, location);
 }
 
-/* Opens the object or array at reader->at as one more level. */
-static inline int open_level(struct json_reader *reader, struct lifecycle_event *event, struct level *level, uint32_t depth,
-                             uint16_t location)
+/* Opens the object or array at the cursor as one more level. */
+INLINE int open_level(struct json_reader *reader, struct cursor *cursor, struct lifecycle_event *event, struct level *level,
+                      uint32_t depth, uint16_t location)
 {
+	const struct fieldset_node *node = &event->fields->nodes[location];
 	if (unlikely(reader->outer + depth == JSON_DEPTH_MAX))
-		return fail(reader, reader->at, "nested more than 128 levels deep");
-	level->is_array = reader->line[reader->at] == '[';
+		return fail(reader, cursor->at, "nested more than 128 levels deep");
+	level->is_array = cursor->line[cursor->at] == '[';
 	level->index = 0;
-	level->node = location == FIELDSET_NONE ? NULL : &event->fields->nodes[location];
-	if (level->node && !level->node->table)
-		level->node = NULL;
-	event_set(event, location, (struct value){reader->line + reader->at, 0, level->is_array ? VALUE_ARRAY : VALUE_OBJECT,
+	level->node = (location == FIELDSET_NONE && depth) || !node->table ? NULL : node;
+	event_set(event, location, (struct value){cursor->line + cursor->at, 0, level->is_array ? VALUE_ARRAY : VALUE_OBJECT,
 	                                          ESCAPES_NONE});
-	reader->at++;
-	skip_blanks(reader);
+	cursor->at++;
+	pass_blanks(cursor);
 	return 0;
 }
 
-static int fail_between(struct json_reader *reader, const struct level *level)
+static int fail_between(struct json_reader *reader, uint32_t at, const struct level *level)
 {
-	if (reader->at >= reader->len)
-		return fail(reader, reader->at, level->is_array ? "the array is not closed" : "the object is not closed");
-	return fail(reader, reader->at, level->is_array ? "a comma or ] is missing" : "a comma or } is missing");
+	if (at >= reader->len)
+		return fail(reader, at, level->is_array ? "the array is not closed" : "the object is not closed");
+	return fail(reader, at, level->is_array ? "a comma or ] is missing" : "a comma or } is missing");
 }
 
-static inline uint16_t element_location(const struct fieldset *fields, const struct level *level)
+INLINE uint16_t element_location(const struct fieldset *fields, const struct level *level)
 {
 	return level->node ? fieldset_element(fields, level->node, level->index) : FIELDSET_NONE;
 }
@@ -257,54 +269,56 @@ static inline uint16_t element_location(const struct fieldset *fields, const str
 int json_read_event(struct json_reader *reader, struct lifecycle_event *event)
 {
 	struct level levels[JSON_DEPTH_MAX];
-	const struct fieldset *fields = event->fields;
+	const struct fieldset *const fields = event->fields;
+	const char *const line = reader->line;
+	struct cursor cursor = {line, reader->mark, reader->at};
 	struct level *top = levels;
 	uint16_t location = 0;
-	const char *line = reader->line;
 
-	if (unlikely(open_level(reader, event, top, 0, location)))
+	if (unlikely(open_level(reader, &cursor, event, top, 0, location)))
 		return -1;
-	top->node = &fields->nodes[0];
-	if (line[reader->at] == '}')
+	if (line[cursor.at] == '}')
 		goto close;
 key:
-	if (unlikely(read_key(reader, fields, top->node, &location)))
+	if (unlikely(read_key(reader, &cursor, fields, top->node, &location)))
 		return -1;
 value:
-	skip_blanks(reader);
-	if (location != FIELDSET_NONE && unlikely(fields->nodes[location].child_count != 0))
+	pass_blanks(&cursor);
+	/* A key that came before: what was kept below it is gone too. */
+	if (unlikely(location != FIELDSET_NONE && event_has(event, location)))
 		event_clear_below(event, &fields->nodes[location]);
-	if (line[reader->at] == '{' || line[reader->at] == '[') {
+	if (unlikely((line[cursor.at] | 0x20) == '{')) { /* { or [, which differ in that bit */
 		top++;
-		if (unlikely(open_level(reader, event, top, (uint32_t)(top - levels), location)))
+		if (unlikely(open_level(reader, &cursor, event, top, (uint32_t)(top - levels), location)))
 			return -1;
-		if (line[reader->at] == (top->is_array ? ']' : '}'))
+		if (line[cursor.at] == (top->is_array ? ']' : '}'))
 			goto close;
 		if (!top->is_array)
 			goto key;
 		location = element_location(fields, top);
 		goto value;
 	}
-	if (unlikely(read_scalar(reader, event, location)))
+	if (unlikely(read_scalar(reader, &cursor, event, location)))
 		return -1;
 next:
-	skip_blanks(reader);
-	if (line[reader->at] == ',') {
-		reader->at++;
-		if (top->is_array) {
-			top->index++;
-			location = element_location(fields, top);
-			goto value;
-		}
-		skip_blanks(reader);
-		goto key;
+	pass_blanks(&cursor);
+	if (likely(line[cursor.at] == ',')) {
+		cursor.at++;
+		pass_blanks(&cursor);
+		if (!top->is_array)
+			goto key;
+		top->index++;
+		location = element_location(fields, top);
+		goto value;
 	}
-	if (unlikely(line[reader->at] != (top->is_array ? ']' : '}')))
-		return fail_between(reader, top);
+	if (unlikely(line[cursor.at] != (top->is_array ? ']' : '}')))
+		return fail_between(reader, cursor.at, top);
 close:
-	reader->at++;
+	cursor.at++;
 	if (top-- != levels)
 		goto next;
+	reader->at = cursor.at;
+	reader->mark = cursor.mark;
 	return 0;
 }
 

@@ -8,22 +8,23 @@
 
 enum { STAYS, REPLACED, CHECKED };
 
+#define SIXTEEN(byte) {[0 ... 15] = byte}
 #define EVERYWHERE [0 ... 31] = REPLACED, [127] = REPLACED, ['|'] = REPLACED, [128 ... 255] = CHECKED
 
 /* SPEC section 4: what each dialect keeps for itself. Plain StatsD has no tags. */
-#define DOGSTATSD_VALUE {{EVERYWHERE, [','] = REPLACED}, {'|', ',', ',', ',', ',', ','}}
-#define DOGSTATSD_KEY {{EVERYWHERE, [','] = REPLACED, [':'] = REPLACED}, {'|', ',', ':', ':', ':', ':'}}
+#define DOGSTATSD_VALUE {{EVERYWHERE, [','] = REPLACED}, {SIXTEEN('|'), SIXTEEN(','), SIXTEEN(','), SIXTEEN(','), SIXTEEN(','), SIXTEEN(',')}}
+#define DOGSTATSD_KEY {{EVERYWHERE, [','] = REPLACED, [':'] = REPLACED}, {SIXTEEN('|'), SIXTEEN(','), SIXTEEN(':'), SIXTEEN(':'), SIXTEEN(':'), SIXTEEN(':')}}
 #define GRAPHITE                                                                                                           \
 	{{EVERYWHERE, [';'] = REPLACED, [':'] = REPLACED, ['='] = REPLACED, ['~'] = REPLACED, [' '] = REPLACED},               \
-	 {'|', ';', ':', '=', '~', ' '}}
+	 {SIXTEEN('|'), SIXTEEN(';'), SIXTEEN(':'), SIXTEEN('='), SIXTEEN('~'), SIXTEEN(' ')}}
 #define INFLUXDB                                                                                                           \
 	{{EVERYWHERE, [','] = REPLACED, [':'] = REPLACED, ['='] = REPLACED, ['\\'] = REPLACED, [' '] = REPLACED},              \
-	 {'|', ',', ':', '=', '\\', ' '}}
+	 {SIXTEEN('|'), SIXTEEN(','), SIXTEEN(':'), SIXTEEN('='), SIXTEEN('\\'), SIXTEEN(' ')}}
 #define LIBRATO                                                                                                            \
-	{{EVERYWHERE, ['#'] = REPLACED, [','] = REPLACED, [':'] = REPLACED, ['='] = REPLACED}, {'|', '#', ',', ':', '=', '='}}
+	{{EVERYWHERE, ['#'] = REPLACED, [','] = REPLACED, [':'] = REPLACED, ['='] = REPLACED}, {SIXTEEN('|'), SIXTEEN('#'), SIXTEEN(','), SIXTEEN(':'), SIXTEEN('='), SIXTEEN('=')}}
 #define SIGNALFX                                                                                                           \
 	{{EVERYWHERE, ['['] = REPLACED, [']'] = REPLACED, [','] = REPLACED, [':'] = REPLACED, ['='] = REPLACED},               \
-	 {'|', '[', ']', ',', ':', '='}}
+	 {SIXTEEN('|'), SIXTEEN('['), SIXTEEN(']'), SIXTEEN(','), SIXTEEN(':'), SIXTEEN('=')}}
 
 const struct sanitiser sanitise_tag_key[DIALECT_COUNT] = {
 	[DIALECT_DOGSTATSD] = DOGSTATSD_KEY, [DIALECT_STATSD] = DOGSTATSD_KEY, [DIALECT_GRAPHITE] = GRAPHITE,
@@ -96,7 +97,7 @@ size_t sanitise(char *out, const struct sanitiser *sanitiser, struct span text, 
 		/* Signed, so that control bytes and those from 128 on are both below the blank. */
 		__m128i bad = _mm_or_si128(_mm_cmplt_epi8(bytes, space), _mm_cmpeq_epi8(bytes, del));
 		for (int i = 0; i < SANITISE_RESERVED; i++)
-			bad = _mm_or_si128(bad, _mm_cmpeq_epi8(bytes, _mm_set1_epi8(sanitiser->reserved[i])));
+			bad = _mm_or_si128(bad, _mm_cmpeq_epi8(bytes, _mm_load_si128((const __m128i *)(const void *)sanitiser->reserved[i])));
 		unsigned mask = (unsigned)_mm_movemask_epi8(bad);
 		if (left < 16)
 			mask &= (1u << left) - 1;

@@ -11,7 +11,8 @@ enum { SANITISE_RESERVED = 6 };
 /* What may not stand in a text of one use. */
 struct sanitiser {
 	uint8_t class[256];   /* 0: stays, 1: becomes `_`, 2: part of UTF-8 that must be checked */
-	char reserved[SANITISE_RESERVED]; /* bytes beside the control bytes and 127, the last one repeated */
+	/* Bytes beside the control bytes and 127, the last one repeated: a vector of sixteen each. */
+	char reserved[SANITISE_RESERVED][16] __attribute__((aligned(16)));
 };
 
 extern struct sanitiser const sanitise_tag_key[DIALECT_COUNT];

@@ -49,7 +49,7 @@ int payload_reference_init(struct payload_reference *reference, struct span name
 	return 0;
 }
 
-struct value *payload_get(struct lifecycle_event *event, const struct payload_reference *reference)
+struct value *payload_get_slowly(struct lifecycle_event *event, const struct payload_reference *reference)
 {
 	for (unsigned i = 0; i < reference->literal_count; i++)
 		if (event_has(event, reference->literal[i]))

@@ -37,7 +37,15 @@ struct payload_reference {
 };
 
 /* The value, scalar or not, or NULL where the payload has none (null counts as none). */
-struct value *payload_get(struct lifecycle_event *event, const struct payload_reference *reference);
+struct value *payload_get_slowly(struct lifecycle_event *event, const struct payload_reference *reference);
+
+static inline struct value *payload_get(struct lifecycle_event *event, const struct payload_reference *reference)
+{
+	/* Most fields are at the top. */
+	if (event_has(event, reference->literal[0]))
+		return &event->values[reference->literal[0]];
+	return payload_get_slowly(event, reference);
+}
 
 /* Enters name into fields, for every place: a path of keys each, the top being the empty one. 0, or -1 where LOCATIONS_MAX is
  * reached. */

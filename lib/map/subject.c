@@ -226,15 +226,6 @@ struct value *subject_value(struct subject *subject, struct reference reference)
 	return NULL;
 }
 
-bool subject_text(struct subject *subject, struct reference reference, struct span *text)
-{
-	struct value *value = subject_value(subject, reference);
-	if (!value || !value_is_scalar(value))
-		return false;
-	*text = event_text(subject->event, value);
-	return true;
-}
-
 static bool compare_numbers(enum condition_operator operator, const struct decimal *left, const struct decimal *right)
 {
 	const int order = decimal_compare(left, right);

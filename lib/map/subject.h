@@ -62,7 +62,16 @@ void subject_forget(struct subject *subject);
 struct value *subject_value(struct subject *subject, struct reference reference);
 
 /* The text of a scalar: false where it is absent, an object or an array. */
-bool subject_text(struct subject *subject, struct reference reference, struct span *text);
+static inline bool subject_text(struct subject *subject, struct reference reference, struct span *text)
+{
+	struct value *value = reference.kind == REFERENCE_PAYLOAD
+	                          ? payload_get(subject->event, &subject->mapping->payload[reference.index])
+	                          : subject_value(subject, reference);
+	if (!value || !value_is_scalar(value))
+		return false;
+	*text = event_text(subject->event, value);
+	return true;
+}
 
 /* NULL where the conditions hold, else one that does not (of `any`: the last). */
 const struct condition *subject_fails(struct subject *subject, const struct conditions *conditions);
