@@ -171,17 +171,21 @@ static void print_listing(const struct listing *listing)
 		puts("    its rules have no metrics");
 }
 
-static void print_legacy_names(const struct mapping *mapping, const struct options *options)
+static size_t print_legacy_names(const struct mapping *mapping, const struct options *options)
 {
 	size_t width = 0;
+	size_t count = 0;
 	for (uint32_t i = 0; i < mapping->legacy_count; i++)
 		if (mapping->legacy[i].alias.len > width)
 			width = mapping->legacy[i].alias.len;
 	for (uint32_t i = 0; i < mapping->legacy_count; i++) {
 		const struct legacy_name *legacy = &mapping->legacy[i];
-		if (takes_name(options, legacy->alias) || takes_name(options, legacy->event))
-			printf("%-*.*s  %.*s\n", (int)width, SPAN_ARG(legacy->alias), SPAN_ARG(legacy->event));
+		if (!takes_name(options, legacy->alias) && !takes_name(options, legacy->event))
+			continue;
+		printf("%-*.*s  %.*s\n", (int)width, SPAN_ARG(legacy->alias), SPAN_ARG(legacy->event));
+		count++;
 	}
+	return count;
 }
 
 /* ---- as JSON ---- */
@@ -230,7 +234,10 @@ static void put_listing(struct json_writer *writer, const struct listing *listin
 	put_names(writer, "aliases", &model->aliases);
 	put_names(writer, "legacy", &model->legacy);
 	put_names(writer, "expects", &model->expects);
-	json_writer_put_bool(writer, "mapped", listing->match_count != 0);
+	json_writer_open_array(writer, "rules");
+	for (uint32_t i = 0; i < listing->match_count; i++)
+		json_writer_put_text(writer, NULL, listing->mapping->rules[listing->matches[i].rule].label);
+	json_writer_close_array(writer);
 	json_writer_put_bool(writer, "dropped", listing->is_dropped);
 	json_writer_open_array(writer, "metrics");
 	for (uint32_t i = 0; i < listing->row_count; i++)
@@ -240,9 +247,10 @@ static void put_listing(struct json_writer *writer, const struct listing *listin
 	json_writer_end_line(writer);
 }
 
-static void put_legacy_names(const struct mapping *mapping, const struct options *options)
+static size_t put_legacy_names(const struct mapping *mapping, const struct options *options)
 {
 	struct json_writer writer = {.out = stdout};
+	size_t count = 0;
 	for (uint32_t i = 0; i < mapping->legacy_count; i++) {
 		const struct legacy_name *legacy = &mapping->legacy[i];
 		if (!takes_name(options, legacy->alias) && !takes_name(options, legacy->event))
@@ -252,42 +260,55 @@ static void put_legacy_names(const struct mapping *mapping, const struct options
 		json_writer_put_text(&writer, "event", legacy->event);
 		json_writer_close_object(&writer);
 		json_writer_end_line(&writer);
+		count++;
 	}
+	return count;
 }
 
 /* ---- the command ---- */
 
-static void list_events(const struct mapping *mapping, const struct options *options)
+static size_t list_events(const struct mapping *mapping, const struct options *options)
 {
 	struct json_writer writer = {.out = stdout};
 	struct listing listing;
-	bool is_first = true;
+	size_t count = 0;
 	listing_init(&listing, mapping);
 	for (uint32_t i = 0; i < mapping->catalogue->known_count; i++) {
 		const struct known_event *known = &mapping->catalogue->known[i];
 		if (!takes_event(options, known))
 			continue;
 		listing_fill(&listing, known);
-		if (!options->is_json && !is_first)
+		if (!options->is_json && count)
 			putchar('\n');
 		if (options->is_json)
 			put_listing(&writer, &listing);
 		else
 			print_listing(&listing);
-		is_first = false;
+		count++;
 		listing_clear(&listing);
 	}
 	listing_fini(&listing);
+	return count;
 }
 
-static void list(const struct mapping *mapping, const struct options *options)
+/* How many there are. */
+static size_t list(const struct mapping *mapping, const struct options *options)
 {
 	if (!options->is_legacy)
-		list_events(mapping, options);
-	else if (options->is_json)
-		put_legacy_names(mapping, options);
-	else
-		print_legacy_names(mapping, options);
+		return list_events(mapping, options);
+	return options->is_json ? put_legacy_names(mapping, options) : print_legacy_names(mapping, options);
+}
+
+static int list_or_say_none(const struct configuration *configuration, const struct options *options)
+{
+	if (list(configuration->mapping, options))
+		return EX_OK;
+	fprintf(stderr, "statsidecar catalogue: %s has no %s", configuration->settings->origin,
+	        options->is_legacy ? "legacy name" : "known event");
+	if (options->pattern.at)
+		fprintf(stderr, " that %s `%s`", options->glob.stars ? "matches" : "has", options->pattern.at);
+	fputc('\n', stderr);
+	return 1;
 }
 
 static int read_options(struct options *options, int argc, char **argv, bool *is_help)
@@ -325,16 +346,16 @@ static int catalogue_run(int argc, char **argv)
 	struct options options = {.is_json = false};
 	struct configuration configuration;
 	bool is_help = false;
-	const int status = read_options(&options, argc, argv, &is_help);
+	int status = read_options(&options, argc, argv, &is_help);
 	if (is_help)
 		command_print_help(&command_catalogue);
 	if (is_help || status != EX_OK)
 		return status;
 	if (configuration_load(&configuration, &options.request) < 0)
 		return EX_CONFIG;
-	list(configuration.mapping, &options);
+	status = list_or_say_none(&configuration, &options);
 	configuration_free(&configuration);
-	return fflush(stdout) == 0 ? EX_OK : EX_IOERR;
+	return fflush(stdout) == 0 ? status : EX_IOERR;
 }
 
 const struct command command_catalogue = {
@@ -348,6 +369,6 @@ const struct command command_catalogue = {
 	"  --json    one JSON object a line\n"
 	"\n"
 	"Names of metrics stand without an output's prefix; {field} is what an event puts in. `= execution_duration in s`\n"
-	"is where the value comes from, `when` what must hold.\n",
+	"is where the value comes from, `when` what must hold. Exit status 1 where there is nothing to list.\n",
 	catalogue_run,
 };

@@ -13,6 +13,7 @@
 #include "explain/explanation.h"
 #include "explain/line_reader.h"
 #include "explain/plain.h"
+#include "explain/quote.h"
 #include "explain/rehearsal.h"
 #include "explain/summary.h"
 
@@ -57,9 +58,8 @@ static int take_lines(const struct options *options, size_t line_max, take_line 
 	return -1;
 }
 
-static void run_line(void *context, struct span line)
+static void run_line(struct rehearsal *rehearsal, struct span line)
 {
-	struct rehearsal *rehearsal = context;
 	rehearsal_set_time(rehearsal, (struct moment){clock_realtime_ns(), clock_monotonic_ns()});
 	rehearsal_run(rehearsal, line);
 }
@@ -83,8 +83,14 @@ static int find_input(const struct mapping *mapping, const char *label, uint16_t
 
 struct printer {
 	bool is_json;
-	bool has_printed;
+	uint64_t count;
 };
+
+static void separate(struct printer *printer)
+{
+	if (printer->count++)
+		putchar('\n');
+}
 
 static void print_explanation(void *context, const struct explanation *explanation)
 {
@@ -93,20 +99,38 @@ static void print_explanation(void *context, const struct explanation *explanati
 		explanation_print_json(explanation, stdout);
 		return;
 	}
-	if (printer->has_printed)
-		putchar('\n');
-	printer->has_printed = true;
+	separate(printer);
 	explanation_print_text(explanation, stdout);
+}
+
+struct explaining {
+	struct printer printer;
+	struct rehearsal *rehearsal;
+};
+
+static void explain_line(void *context, struct span line)
+{
+	struct explaining *explaining = context;
+	const uint64_t before = explaining->printer.count;
+	size_t blanks = 0;
+	run_line(explaining->rehearsal, line);
+	while (blanks < line.len && strchr(" \t\r\n", line.at[blanks]) && line.at[blanks])
+		blanks++;
+	if (explaining->printer.count != before || blanks == line.len || explaining->printer.is_json)
+		return;
+	separate(&explaining->printer);
+	quote_put(stdout, line, line.len);
+	puts("\n    outcome    no event: the batch is empty");
 }
 
 static int explain_events(const struct options *options, const struct mapping *mapping, uint16_t input)
 {
-	struct printer printer = {.is_json = options->is_json};
-	struct explainer *explainer = explainer_new(mapping, print_explanation, &printer);
-	struct rehearsal *rehearsal = rehearsal_new(mapping, explainer_trace(explainer), explainer_observer(explainer));
-	rehearsal_set_input(rehearsal, input);
-	const int result = take_lines(options, (size_t)mapping->limits.line + 1, run_line, rehearsal);
-	rehearsal_free(rehearsal);
+	struct explaining explaining = {.printer = {.is_json = options->is_json}};
+	struct explainer *explainer = explainer_new(mapping, print_explanation, &explaining.printer);
+	explaining.rehearsal = rehearsal_new(mapping, explainer_trace(explainer), explainer_observer(explainer));
+	rehearsal_set_input(explaining.rehearsal, input);
+	const int result = take_lines(options, (size_t)mapping->limits.line + 1, explain_line, &explaining);
+	rehearsal_free(explaining.rehearsal);
 	explainer_free(explainer);
 	return result < 0 ? EX_IOERR : EX_OK;
 }

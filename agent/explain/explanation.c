@@ -99,6 +99,10 @@ static void put_value(FILE *out, struct explanation *explanation, struct referen
 		fputs(subject_value(explanation->subject, reference) ? "no single value" : "absent", out);
 		return;
 	}
+	if (text.len == 0) {
+		fputs("empty", out);
+		return;
+	}
 	fputc('`', out);
 	quote_put(out, text, VALUE_SHOWN);
 	fputc('`', out);
@@ -195,11 +199,6 @@ uint32_t explanation_made(const struct explanation *explanation)
 	return made;
 }
 
-static bool is_left_out(const struct output_form *output, const struct metric *metric)
-{
-	return output->filter_count != 0 || metric->kind == METRIC_EVENT || metric->kind == METRIC_SERVICE_CHECK;
-}
-
 const char *explanation_line_why(const struct explanation *explanation, const struct explained_metric *metric,
                                  const struct explained_line *line)
 {
@@ -210,10 +209,9 @@ const char *explanation_line_why(const struct explanation *explanation, const st
 	case LINE_PACKED:
 		return NULL;
 	case LINE_FILTERED:
-		if (!has_kind)
-			return "its dialect has no events and service checks";
-		return is_left_out(output, metric->metric) ? "its filter leaves it out"
-		                                           : "its dialect takes it as a timer, which is never negative";
+		return has_kind ? "its filter leaves it out" : "its dialect has no events and service checks";
+	case LINE_NEGATIVE:
+		return "negative, and its dialect takes it as a timer";
 	case LINE_SAMPLED_OUT:
 		return "sampled out";
 	case LINE_TOO_LONG:

@@ -17,8 +17,8 @@ static const char *const origin_names[] = {
 };
 
 static const char *const line_fate_names[] = {
-	[LINE_PACKED] = "sent",       [LINE_FILTERED] = "filtered", [LINE_SAMPLED_OUT] = "sampled_out",
-	[LINE_TOO_LONG] = "too_long", [LINE_NO_ROOM] = "no_room",
+	[LINE_PACKED] = "sent",   [LINE_SAMPLED_OUT] = "sampled_out", [LINE_TOO_LONG] = "too_long",
+	[LINE_NO_ROOM] = "no_room", [LINE_NEGATIVE] = "negative",     [LINE_FILTERED] = "filtered",
 };
 
 static void put_identity(struct json_writer *writer, const struct explanation *explanation)

@@ -43,7 +43,7 @@ static void put_identity(const struct explanation *explanation, FILE *out)
 		fprintf(out, ": `%.*s` is %s of it", SPAN_ARG(rest), how);
 	if (identity->stripped.len)
 		fprintf(out, "%s `%.*s` was taken off", how ? "," : ":", SPAN_ARG(identity->stripped));
-	if (identity->spelling == SPELLING_UNKNOWN && explanation->mapping->catalogue->known_count)
+	if (identity->spelling == SPELLING_UNKNOWN && explanation->line.at && explanation->mapping->catalogue->known_count)
 		fputs(identity->stripped.len ? "; not in the catalogue" : ", not in the catalogue", out);
 	fputc('\n', out);
 }
@@ -179,6 +179,8 @@ static void put_why(const struct explanation *explanation, FILE *out)
 	}
 	if (explanation->why.len)
 		fprintf(out, ": %.*s", SPAN_ARG(explanation->why));
+	else
+		fputs(": the input says `unnamed: ignore`", out);
 }
 
 static void put_outcome(const struct explanation *explanation, FILE *out)

@@ -48,11 +48,12 @@ static void emit(struct translator *translator, const struct plan_metric *plan, 
 		enum line_fate fate;
 		struct span line = {"", 0};
 		account->made++;
-		/* A histogram that a dialect can only take as a timer cannot be negative there. */
-		if ((plan->filtered >> i & 1) ||
-		    (reading->is_negative && span_is(render_type(&translator->renderer.wires[i], reading), "|ms"))) {
+		if (plan->filtered >> i & 1) {
 			account->filtered++;
 			fate = LINE_FILTERED;
+		} else if (reading->is_negative && span_is(render_type(&translator->renderer.wires[i], reading), "|ms")) {
+			account->filtered++;
+			fate = LINE_NEGATIVE;
 		} else if (is_out) {
 			account->sampled_out++;
 			fate = LINE_SAMPLED_OUT;

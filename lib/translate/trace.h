@@ -13,7 +13,14 @@ enum metric_fate {
 	METRIC_SKIPPED,   /* enum skip says why */
 };
 
-enum line_fate { LINE_PACKED, LINE_FILTERED, LINE_SAMPLED_OUT, LINE_TOO_LONG, LINE_NO_ROOM };
+enum line_fate {
+	LINE_PACKED,
+	LINE_FILTERED, /* by the output's filter, or its dialect has no such metric */
+	LINE_NEGATIVE, /* counted as filtered: the dialect takes it as a timer, which cannot be negative */
+	LINE_SAMPLED_OUT,
+	LINE_TOO_LONG,
+	LINE_NO_ROOM,
+};
 
 struct trace {
 	void *context;
