@@ -119,6 +119,9 @@ const char *problem_nearest(struct span word, const char *const *candidates)
 		struct span candidate = span_of(*candidates);
 		if (candidate.len > WORD_MAX)
 			continue;
+		/* A difference in length is as many insertions at least. */
+		if (candidate.len > word.len + limit || word.len > candidate.len + limit)
+			continue;
 		size_t distance = edit_distance(word, candidate);
 		if (distance > limit)
 			continue;
