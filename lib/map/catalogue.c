@@ -158,7 +158,7 @@ static void compile_expectation(struct compiler *compiler, struct expectation *e
 	bool has_from = false;
 	for (size_t i = 0; field && i < field->variant_count; i++) {
 		const struct field_variant_model *variant = &field->variants[i];
-		if (!compile_variant_applies(compiler, variant, expectation->event))
+		if (!field_variant_applies(variant, expectation->event))
 			continue;
 		for (size_t k = 0; k < variant->from.count; k++)
 			expectation->any[expectation->any_count++] =

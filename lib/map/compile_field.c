@@ -1,9 +1,8 @@
 /* fields: of a configuration -> the standard payload, ready to be looked up. */
 #include "map/compiler.h"
 
-bool compile_variant_applies(struct compiler *compiler, const struct field_variant_model *variant, struct span event)
+bool field_variant_applies(const struct field_variant_model *variant, struct span event)
 {
-	(void)compiler;
 	if (variant->events.count == 0)
 		return true;
 	for (size_t i = 0; i < variant->events.count; i++) {

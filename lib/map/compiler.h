@@ -16,9 +16,10 @@ struct compiler {
 	struct span self;  /* the standard field that is being compiled: by its own name it means the payload's */
 };
 
+/* What a template is for: the literal parts of a name are checked, those of a text are not. */
 enum { TEMPLATE_NAME, TEMPLATE_TEXT };
 
-/* reference.c's runtime half is in lib/map/reference.c; these are its compile-time half: compile_reference.c */
+/* compile_reference.c */
 uint16_t compile_payload(struct compiler *compiler, struct span name, struct mark mark);
 struct reference compile_reference(struct compiler *compiler, struct span name, struct mark mark);
 void compile_template(struct compiler *compiler, struct template *template, const struct text *text, int use);
@@ -27,7 +28,7 @@ struct pattern *compile_patterns(struct compiler *compiler, const struct texts *
 
 /* compile_field.c */
 void compile_fields(struct compiler *compiler);
-bool compile_variant_applies(struct compiler *compiler, const struct field_variant_model *variant, struct span event);
+bool field_variant_applies(const struct field_variant_model *variant, struct span event);
 
 /* compile_lifecycle.c */
 void compile_lifecycles(struct compiler *compiler);
