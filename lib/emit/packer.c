@@ -20,10 +20,26 @@ static bool has_room(const struct packer *packer)
 	return packer->used <= PACKER_SIZE && packer->count < PACKER_CUTS;
 }
 
+/* Moves what waits to the front. An output that is always one datagram behind never comes to the point where none is left
+ * and the buffer is free as a whole. */
+static void close_up(struct packer *packer)
+{
+	const uint32_t from = packer_empty(packer) ? packer->used : packer->cuts[packer->first].at;
+	memmove(packer->buffer, packer->buffer + from, packer->used - from);
+	packer->used -= from;
+	packer->count -= packer->first;
+	for (uint32_t i = 0; i < packer->count; i++) {
+		packer->cuts[i] = packer->cuts[packer->first + i];
+		packer->cuts[i].at -= from;
+	}
+	packer->first = 0;
+}
+
 char *packer_reserve(struct packer *packer)
 {
 	if (!has_room(packer)) {
 		packer->flush(packer, packer->context);
+		close_up(packer);
 		if (!has_room(packer))
 			return NULL;
 	}
