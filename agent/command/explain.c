@@ -150,6 +150,17 @@ static int summarise(const struct options *options, const struct mapping *mappin
 	return result < 0 ? EX_IOERR : EX_OK;
 }
 
+/* `explain a.b step=x`: the shell has made two events of one. */
+static void warn_of_quotes(const struct options *options)
+{
+	for (char **event = options->events; *event; event++) {
+		if (event == options->events || !strchr(*event, '=') || strpbrk(*event, " {["))
+			continue;
+		fprintf(stderr, "statsidecar explain: `%s` is taken as an event of its own: put quotes around a whole event\n", *event);
+		return;
+	}
+}
+
 static int explain_configured(const struct options *options)
 {
 	struct configuration configuration;
@@ -157,6 +168,7 @@ static int explain_configured(const struct options *options)
 	int status = EX_USAGE;
 	if (configuration_load(&configuration, &options->request) < 0)
 		return EX_CONFIG;
+	warn_of_quotes(options);
 	if (find_input(configuration.mapping, options->input, &input) == 0)
 		status = options->is_summary ? summarise(options, configuration.mapping, input)
 		                             : explain_events(options, configuration.mapping, input);
@@ -269,7 +281,7 @@ static int explain_run(int argc, char **argv)
 
 const struct command command_explain = {
 	"explain",
-	"[-c FILE] [--json] [--summary | --diff OLD NEW] [EVENT…]",
+	"[-c FILE] [--input LABEL] [--json] [--summary | --diff OLD NEW] [EVENT…]",
 	"tells what becomes of events, and why",
 	"Each EVENT is one line as an application writes it, in quotes; without any, lines are read from standard\n"
 	"input. Nothing is sent, and sampling is left aside.\n"
