@@ -88,7 +88,7 @@ static int run_run(int argc, char **argv)
 	if (configuration_load(&configuration, &arguments.request) < 0)
 		return EX_CONFIG;
 	log_configure(configuration.settings->log_level, configuration.settings->log_format);
-	agent = agent_new(configuration.settings, configuration.mapping);
+	agent = agent_new(configuration.settings, configuration.mapping, &arguments.request);
 	if (agent == NULL) {
 		log_error("no memory for the agent");
 		return EX_OSERR;

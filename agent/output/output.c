@@ -253,6 +253,14 @@ bool output_is_blocked(const struct output *output)
 	return output->blocks && !output->is_over && !packer_empty(&output->packer);
 }
 
+bool output_is_placed(const struct output *output)
+{
+	enum transport transport = output->settings->endpoint.transport;
+	bool has_address = transport == TRANSPORT_UDP || transport == TRANSPORT_TCP;
+
+	return output->is_open || (has_address && output->fault != OUTPUT_ERROR_UNRESOLVED);
+}
+
 uint64_t output_pending(const struct output *output)
 {
 	return (uint64_t)packer_pending(&output->packer) + output->held_metrics;

@@ -81,6 +81,8 @@ void output_free(struct output *output);
 void output_flush(struct output *output);
 /* Whether it holds metrics that it must not drop. */
 bool output_is_blocked(const struct output *output);
+/* Whether it has a connection, or an address to send to or connect to. */
+bool output_is_placed(const struct output *output);
 /* Metrics that wait. */
 uint64_t output_pending(const struct output *output);
 /* From now on nothing is kept: what cannot be sent is dropped. */
