@@ -23,7 +23,7 @@ struct builder {
 	struct arena *arena;
 	struct problems *problems;
 	struct anchor *anchors; /* the latest first: a name may be used again */
-	uint32_t weight;
+	uint64_t aliased; /* nodes that aliases stood for so far */
 	uint32_t depth;
 	bool is_over;   /* nothing more is read */
 	bool is_broken; /* because it is no YAML */
@@ -48,13 +48,12 @@ static bool build_next(struct builder *builder, yaml_event_t *event)
 	return true;
 }
 
-static void build_count(struct builder *builder, struct node *node, uint32_t weight)
+/* What is written is bounded by the file's size; what aliases make of it is not. */
+static void build_count(struct builder *builder, struct mark mark, uint32_t weight)
 {
-	builder->weight += weight;
-	if (builder->weight > YAML_NODES_MAX && !builder->is_over) {
-		fault(builder->problems, node->mark,
-		      "more than %d nodes, aliases counted as often as they are used: use fewer, or smaller, aliases",
-		      YAML_NODES_MAX);
+	builder->aliased += weight;
+	if (builder->aliased > YAML_NODES_MAX && !builder->is_over) {
+		fault(builder->problems, mark, "aliases stand for more than %d nodes: use fewer, or smaller, ones", YAML_NODES_MAX);
 		builder->is_over = true;
 	}
 }
@@ -65,7 +64,6 @@ static struct node *build_new(struct builder *builder, const yaml_event_t *event
 	node->kind = kind;
 	node->mark = mark_of(builder, event->start_mark);
 	node->weight = 1;
-	build_count(builder, node, 1);
 	return node;
 }
 
@@ -134,8 +132,7 @@ static struct node *build_alias(struct builder *builder, const yaml_event_t *eve
 	while (anchor && !span_equal(anchor->name, name))
 		anchor = anchor->next;
 	if (anchor && anchor->node) {
-		struct node here = {.mark = mark};
-		build_count(builder, &here, anchor->node->weight);
+		build_count(builder, mark, anchor->node->weight);
 		return anchor->node;
 	}
 	if (anchor)

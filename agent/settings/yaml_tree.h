@@ -1,6 +1,5 @@
 /* One YAML document -> a tree of nodes, each with its place. Anchors, aliases and `<<` are resolved here: an aliased
- * node is shared, so the tree is a graph without cycles of at most YAML_NODES_MAX nodes, counted as often as they are
- * used. Everything that is no YAML, or YAML that configurations do not have (tags, several documents, repeated keys,
+ * node is shared, so the tree is a graph without cycles; what all aliases stand for is bounded by YAML_NODES_MAX. Everything that is no YAML, or YAML that configurations do not have (tags, several documents, repeated keys,
  * keys that are no texts), is a fault; reading goes on behind it wherever that makes sense.
  *
  * Ownership: nodes and texts live in the arena; file is borrowed by every mark. */

@@ -35,7 +35,7 @@ enum {
 	/* Segments of an identifier that {event.N} can name: IDENTIFIER_MAX bytes hold no more than 100. */
 	SEGMENTS_MAX = 100,
 
-	/* Nodes of one YAML document after aliases are resolved (SPEC section 3). */
+	/* Nodes that the aliases of one YAML document may stand for: a few lines of them could stand for any number. */
 	YAML_NODES_MAX = 10000,
 
 	/* Lifecycles of one configuration. */
