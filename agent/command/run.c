@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <sysexits.h>
 
+#include "admin/admin.h"
 #include "agent.h"
 #include "base/bounds.h"
 #include "command/command.h"
@@ -81,6 +82,7 @@ static int run_run(int argc, char **argv)
 	struct configuration configuration;
 	struct failure failure;
 	struct agent *agent;
+	struct admin *admin;
 	int status = arguments_parse(&arguments, argc, argv);
 
 	if (status != 0)
@@ -93,12 +95,17 @@ static int run_run(int argc, char **argv)
 		log_error("no memory for the agent");
 		return EX_OSERR;
 	}
-	if (agent_open(agent, &failure) < 0) {
+	admin = admin_new(agent);
+	if (admin == NULL) {
+		log_error("no memory for the agent");
+		status = EX_OSERR;
+	} else if (agent_open(agent, &failure) < 0 || admin_open(admin, &failure) < 0) {
 		log_error("%s", failure.text);
 		status = EX_OSERR;
 	} else {
 		status = agent_run(agent);
 	}
+	admin_free(admin);
 	agent_free(agent);
 	return status;
 }

@@ -1,0 +1,339 @@
+#include "admin/admin.h"
+
+#include <event2/buffer.h>
+#include <event2/bufferevent.h>
+#include <event2/event.h>
+#include <event2/keyvalq_struct.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <strings.h>
+#include <unistd.h>
+
+#include "admin/listener.h"
+#include "admin/page.h"
+#include "clock.h"
+#include "log.h"
+
+enum {
+	HEADERS_MAX = 40 * 1024, /* an event line of 8 KiB, each byte as %XX, and what browsers add */
+	BODY_MAX = 1024,         /* nobody needs one */
+};
+
+/* Events come first: pages may take a fifth of the time, and so much at once. */
+enum { SPENDABLE_SHARE = 5, SPENDABLE_MAX_MS = 50 };
+
+static const struct page pages[] = {
+	{.path = "/healthz", .type = "text/plain; charset=utf-8", .write = healthz_write, .is_public = true, .is_probe = true},
+	{.path = "/readyz", .type = "text/plain; charset=utf-8", .write = readyz_write, .is_public = true, .is_probe = true},
+	{.path = "/metrics", .type = "text/plain; version=0.0.4; charset=utf-8", .write = metrics_write, .is_public = true},
+	{.path = "/api/status", .type = "application/json", .write = status_write},
+};
+
+/* ---- answers ---- */
+
+char *page_parameter(const char *query, const char *name, size_t *len)
+{
+	size_t name_len = strlen(name);
+
+	while (query != NULL && *query != '\0') {
+		size_t all = strcspn(query, "&");
+
+		if (strncmp(query, name, name_len) == 0 && query[name_len] == '=') {
+			char *raw = strndup(query + name_len + 1, all - name_len - 1);
+			char *text = raw == NULL ? NULL : evhttp_uridecode(raw, 1, len);
+
+			free(raw);
+			return text;
+		}
+		query += all + (query[all] == '&');
+	}
+	return NULL;
+}
+
+void page_send(struct evhttp_request *request, int status, const char *type, struct span text)
+{
+	struct evkeyvalq *headers = evhttp_request_get_output_headers(request);
+	struct evbuffer *body = evbuffer_new();
+	char len[24];
+
+	snprintf(len, sizeof len, "%zu", text.len);
+	evhttp_add_header(headers, "Content-Type", type);
+	evhttp_add_header(headers, "Content-Length", len);
+	evhttp_add_header(headers, "Cache-Control", "no-store");
+	evhttp_add_header(headers, "X-Content-Type-Options", "nosniff");
+	evhttp_add_header(headers, "Referrer-Policy", "no-referrer");
+	if (body != NULL && evhttp_request_get_command(request) != EVHTTP_REQ_HEAD)
+		evbuffer_add(body, text.at, text.len);
+	evhttp_send_reply(request, status, NULL, body);
+	if (body != NULL)
+		evbuffer_free(body);
+}
+
+void page_send_error(struct evhttp_request *request, int status, const char *text)
+{
+	char line[256];
+	int len = snprintf(line, sizeof line, "%s\n", text);
+
+	page_send(request, status, "text/plain; charset=utf-8", (struct span){line, (size_t)len});
+}
+
+/* ---- who may ask ---- */
+
+/* `Host: NAME:PORT` without the port. */
+static struct span host_name(const char *host)
+{
+	const char *end = *host == '[' ? strchr(host, ']') : strrchr(host, ':');
+
+	if (*host == '[')
+		return (struct span){host + 1, end == NULL ? 0 : (size_t)(end - host - 1)};
+	return (struct span){host, end == NULL ? strlen(host) : (size_t)(end - host)};
+}
+
+/* 127.0.0.0/8, ::1, localhost, or the address that is listened on. A page of another site that has had its name resolve to
+ * this machine asks for that name. */
+static bool host_is_ours(const struct admin *admin, const char *host)
+{
+	struct span name = host_name(host);
+	char text[64];
+	struct in_addr address;
+	struct in6_addr address6;
+
+	if (name.len >= sizeof text)
+		return false;
+	memcpy(text, name.at, name.len);
+	text[name.len] = '\0';
+	if (strcasecmp(text, "localhost") == 0)
+		return true;
+	if (evutil_inet_pton(AF_INET, text, &address) == 1 && ntohl(address.s_addr) >> 24 == 127)
+		return true;
+	if (evutil_inet_pton(AF_INET6, text, &address6) == 1 && IN6_IS_ADDR_LOOPBACK(&address6))
+		return true;
+	return span_equal(name, host_name(admin->name));
+}
+
+/* Whether the client is on this machine: only there a browser can be led astray. */
+static bool is_from_here(struct evhttp_request *request)
+{
+	struct evhttp_connection *connection = evhttp_request_get_connection(request);
+
+	return listener_is_loopback(bufferevent_getfd(evhttp_connection_get_bufferevent(connection)));
+}
+
+static bool host_is_allowed(struct admin *admin, const struct page *page, struct evhttp_request *request)
+{
+	const char *host = evhttp_find_header(evhttp_request_get_input_headers(request), "Host");
+
+	if (host == NULL || !is_from_here(request) || (!admin->is_loopback && page != NULL && page->is_public))
+		return true;
+	return host_is_ours(admin, host);
+}
+
+static bool api_is_allowed(struct admin *admin)
+{
+	switch (agent_view(admin->agent)->settings->admin_api) {
+	case ADMIN_API_ON:
+		return true;
+	case ADMIN_API_AUTO:
+		return admin->is_loopback;
+	case ADMIN_API_OFF:
+		return false;
+	}
+	return false;
+}
+
+/* ---- events come first ---- */
+
+static bool time_is_left(struct admin *admin)
+{
+	int64_t now_ns = clock_monotonic_ns();
+
+	admin->spendable_ns += (now_ns - admin->refilled_ns) / SPENDABLE_SHARE;
+	admin->refilled_ns = now_ns;
+	if (admin->spendable_ns > SPENDABLE_MAX_MS * NS_PER_MS)
+		admin->spendable_ns = SPENDABLE_MAX_MS * NS_PER_MS;
+	return admin->spendable_ns > 0;
+}
+
+static void serve(struct admin *admin, const struct page *page, struct evhttp_request *request, const char *query)
+{
+	int64_t begin_ns = clock_monotonic_ns();
+	char *text = NULL;
+	size_t len = 0;
+	FILE *out;
+	int status;
+
+	if (page->answer != NULL) {
+		page->answer(admin, request, query);
+	} else {
+		out = open_memstream(&text, &len);
+		if (out == NULL) {
+			page_send_error(request, HTTP_INTERNAL, "no memory");
+			return;
+		}
+		status = page->write(admin, query, out);
+		if (fclose(out) == 0)
+			page_send(request, status, page->type, (struct span){text, len});
+		else
+			page_send_error(request, HTTP_INTERNAL, "no memory");
+		free(text);
+	}
+	admin->spendable_ns -= clock_monotonic_ns() - begin_ns;
+}
+
+static const struct page *page_find(const char *path)
+{
+	for (size_t i = 0; i < ARRAY_LEN(pages); i++) {
+		if (strcmp(pages[i].path, path) == 0)
+			return &pages[i];
+	}
+	return NULL;
+}
+
+static void admin_on_request(struct evhttp_request *request, void *context)
+{
+	struct admin *admin = context;
+	const struct evhttp_uri *uri = evhttp_request_get_evhttp_uri(request);
+	const char *path = uri == NULL ? NULL : evhttp_uri_get_path(uri);
+	const struct page *page = path == NULL ? NULL : page_find(path);
+	enum evhttp_cmd_type method = evhttp_request_get_command(request);
+
+	connections_answer(admin->connections, request);
+	if (!host_is_allowed(admin, page, request)) {
+		page_send_error(request, 403, "this Host is not answered here: ask for localhost or for the agent's address");
+	} else if (method != EVHTTP_REQ_GET && method != EVHTTP_REQ_HEAD) {
+		evhttp_add_header(evhttp_request_get_output_headers(request), "Allow", "GET, HEAD");
+		page_send_error(request, HTTP_BADMETHOD, "only GET is answered");
+	} else if (page == NULL) {
+		page_send_error(request, HTTP_NOTFOUND, "there is no such page; / shows what the agent does");
+	} else if (!page->is_public && !api_is_allowed(admin)) {
+		page_send_error(request, 403, "answered on loopback only, because it shows events; `api: on` under `admin` allows it");
+	} else if (!page->is_probe && !time_is_left(admin)) {
+		evhttp_add_header(evhttp_request_get_output_headers(request), "Retry-After", "1");
+		page_send_error(request, HTTP_SERVUNAVAIL, "too many requests: events come first");
+	} else {
+		serve(admin, page, request, evhttp_uri_get_query(uri));
+	}
+}
+
+/* ---- life ---- */
+
+static int admin_listen(struct admin *admin, int fd)
+{
+	admin->bound = evhttp_accept_socket_with_handle(admin->http, fd);
+	if (admin->bound == NULL)
+		return -1;
+	admin->fd = fd;
+	admin->is_loopback = listener_is_loopback(fd);
+	listener_name(fd, admin->name, sizeof admin->name);
+	connections_set_listener(admin->connections, evhttp_bound_socket_get_listener(admin->bound));
+	return 0;
+}
+
+static void admin_deafen(struct admin *admin)
+{
+	if (admin->bound == NULL)
+		return;
+	connections_set_listener(admin->connections, NULL);
+	evhttp_del_accept_socket(admin->http, admin->bound);
+	admin->bound = NULL;
+	admin->fd = -1;
+}
+
+/* Whether the settings want HTTP at another place than it is, or at all. */
+static bool admin_moves(const struct settings *old, const struct settings *new)
+{
+	if (old->admin_enabled != new->admin_enabled)
+		return true;
+	return new->admin_enabled &&
+	       (strcmp(old->admin_host, new->admin_host) != 0 || old->admin_port != new->admin_port);
+}
+
+static int admin_prepare(void *context, const struct settings *settings, struct failure *failure)
+{
+	struct admin *admin = context;
+
+	if (!settings->admin_enabled || !admin_moves(agent_view(admin->agent)->settings, settings))
+		return 0;
+	admin->next_fd = listener_open(settings->admin_host, settings->admin_port, failure);
+	return admin->next_fd < 0 && !settings->admin_is_default ? -1 : 0;
+}
+
+static void admin_refused(void *context)
+{
+	struct admin *admin = context;
+
+	if (admin->next_fd >= 0)
+		close(admin->next_fd);
+	admin->next_fd = -1;
+}
+
+static void admin_changed(void *context)
+{
+	struct admin *admin = context;
+	const struct settings *settings = agent_view(admin->agent)->settings;
+
+	if (!settings->admin_enabled || admin->next_fd >= 0)
+		admin_deafen(admin);
+	if (admin->next_fd >= 0 && admin_listen(admin, admin->next_fd) < 0)
+		close(admin->next_fd);
+	else if (admin->next_fd >= 0)
+		log_info("admin: http://%s/", admin->name);
+	admin->next_fd = -1;
+}
+
+int admin_open(struct admin *admin, struct failure *failure)
+{
+	const struct settings *settings = agent_view(admin->agent)->settings;
+	int fd;
+
+	if (!settings->admin_enabled)
+		return 0;
+	fd = listener_open(settings->admin_host, settings->admin_port, failure);
+	if (fd < 0 && !settings->admin_is_default)
+		return -1;
+	if (fd < 0) {
+		log_warn("%s; the agent runs without it", failure->text);
+		return 0;
+	}
+	if (admin_listen(admin, fd) < 0) {
+		close(fd);
+		return failure_set(failure, "admin: no memory");
+	}
+	log_info("admin: http://%s/", admin->name);
+	return 0;
+}
+
+struct admin *admin_new(struct agent *agent)
+{
+	struct admin *admin = calloc(1, sizeof *admin);
+	struct agent_part part = {.context = admin, .prepare = admin_prepare, .changed = admin_changed, .refused = admin_refused};
+
+	if (admin == NULL)
+		return NULL;
+	admin->agent = agent;
+	admin->fd = admin->next_fd = -1;
+	admin->http = evhttp_new(agent_base(agent));
+	admin->connections = admin->http == NULL ? NULL : connections_new(agent_base(agent), admin->http);
+	if (admin->connections == NULL) {
+		admin_free(admin);
+		return NULL;
+	}
+	/* All methods, to refuse them in words of ours. */
+	evhttp_set_allowed_methods(admin->http, 0x1ff);
+	evhttp_set_max_headers_size(admin->http, HEADERS_MAX);
+	evhttp_set_max_body_size(admin->http, BODY_MAX);
+	evhttp_set_gencb(admin->http, admin_on_request, admin);
+	agent_add_part(agent, &part);
+	return admin;
+}
+
+void admin_free(struct admin *admin)
+{
+	if (admin == NULL)
+		return;
+	if (admin->http != NULL)
+		evhttp_free(admin->http);
+	connections_free(admin->connections);
+	admin_refused(admin);
+	free(admin);
+}
