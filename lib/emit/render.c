@@ -164,10 +164,11 @@ static char *put_relayed(struct renderer *renderer, const struct wire *wire, cha
 {
 	const struct span all = renderer->subject->event->tags;
 	char *const end = out + RENDER_MAX / 4;
+	const unsigned most = seen->count + TAGS_MAX;
 	struct span tags = all;
 	struct span key;
 	struct span value;
-	while (out < end && seen->count < TAGS_MAX && statsd_next_tag(&tags, &key, &value)) {
+	while (out < end && seen->count < most && statsd_next_tag(&tags, &key, &value)) {
 		const uint16_t known = known_key(renderer->mapping, key);
 		if ((known != UINT16_MAX && seen_has(seen, known)) || is_repeated(all, key.at, key) ||
 		    (wire->form->dialect == DIALECT_DOGSTATSD && relay_is_reserved(key)))
@@ -212,28 +213,49 @@ static char *put_framed_tags(struct renderer *renderer, uint16_t output, const s
 	return put(end, wire->close);
 }
 
-/* tags_in_name: `.fetch.nightly`, absent ones as none. */
-static char *put_name_tags(struct renderer *renderer, const struct tag_list *list, char *out, struct seen *seen)
+/* One tag's value as a segment of a name; 0 where nothing comes of it. */
+static size_t put_segment(struct renderer *renderer, const struct tag *tag, char *out)
 {
-	const enum dialect dialect = DIALECT_STATSD;
-	for (uint16_t i = 0; i < list->count; i++) {
-		const struct tag *tag = &list->items[i];
-		const size_t limit = renderer->mapping->limits.tag_length;
-		if (seen_has(seen, tag->key))
-			continue;
-		seen->keys[seen->count++] = tag->key;
-		*out++ = '.';
-		size_t len;
-		if (tag->is_constant)
-			len = sanitise(out, &sanitise_tag_value[dialect], tag->constant, limit);
-		else
-			len = put_template(renderer, &tag->value, &sanitise_tag_value[dialect], out, limit);
-		if (len == 0) {
-			out = put_exactly(out, SPAN("none"));
-			continue;
+	const struct sanitiser *sanitiser = &sanitise_tag_value[DIALECT_STATSD];
+	const size_t limit = renderer->mapping->limits.tag_length;
+	size_t len;
+	if (tag->is_constant)
+		len = sanitise(out, sanitiser, tag->constant, limit);
+	else
+		len = put_template(renderer, &tag->value, sanitiser, out, limit);
+	len = sanitise_name_value(out, (struct span){out, len});
+	return len == 0 || tag->is_constant ? len : guard_tag(renderer, tag, DIALECT_STATSD, out, len);
+}
+
+/* The first that is there of those in list, from `from` on, that have this key. */
+static size_t put_segment_of(struct renderer *renderer, const struct tag_list *list, uint16_t from, uint16_t key, char *out)
+{
+	for (uint16_t i = from; i < list->count; i++) {
+		const size_t len = list->items[i].key == key ? put_segment(renderer, &list->items[i], out) : 0;
+		if (len)
+			return len;
+	}
+	return 0;
+}
+
+/* tags_in_name: `.fetch.nightly`, absent ones as none: one segment for each key, at the place of the first tag that has it. */
+static char *put_name_tags(struct renderer *renderer, const struct metric *metric, char *out)
+{
+	const struct tag_list *const lists[] = {&metric->tags, &metric->rule->tags};
+	struct seen seen;
+	seen.count = 0;
+	for (size_t list = 0; list < ARRAY_LEN(lists); list++) {
+		for (uint16_t i = 0; i < lists[list]->count; i++) {
+			const uint16_t key = lists[list]->items[i].key;
+			if (seen_has(&seen, key))
+				continue;
+			seen.keys[seen.count++] = key;
+			*out++ = '.';
+			size_t len = put_segment_of(renderer, lists[list], i, key, out);
+			if (len == 0 && list == 0)
+				len = put_segment_of(renderer, lists[1], 0, key, out);
+			out = len ? out + len : put_exactly(out, SPAN("none"));
 		}
-		len = sanitise_name_value(out, (struct span){out, len});
-		out += tag->is_constant ? len : guard_tag(renderer, tag, dialect, out, len);
 	}
 	return out;
 }
@@ -242,10 +264,7 @@ static char *put_head(struct renderer *renderer, uint16_t output, const struct m
 {
 	char *end = put(out, head);
 	if (renderer->wires[output].form->tags_in_name) {
-		struct seen seen;
-	seen.count = 0;
-		end = put_name_tags(renderer, &metric->tags, end, &seen);
-		end = put_name_tags(renderer, &metric->rule->tags, end, &seen);
+		end = put_name_tags(renderer, metric, end);
 		if (end > out + NAME_MAX_LEN)
 			end = out + NAME_MAX_LEN;
 	}

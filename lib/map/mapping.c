@@ -142,10 +142,22 @@ static void compile_limits(struct compiler *compiler)
 	}
 }
 
-/* The longest line that a metric with this many tags can become, whatever the dialect. */
+/* What a line has beside its tags: name, value, type, rate, and what the output puts behind it. */
+static size_t largest_rest(const struct mapping *mapping)
+{
+	size_t suffix = 0;
+	for (uint16_t i = 0; i < mapping->output_count; i++)
+		suffix = mapping->outputs[i].suffix.len > suffix ? mapping->outputs[i].suffix.len : suffix;
+	return NAME_MAX_LEN + 4 * DECIMAL_TEXT_MAX + suffix;
+}
+
+/* The longest lines that a metric with this many tags can become, whatever the dialect: a negative gauge is two of them. */
 static void check_render_size(struct compiler *compiler)
 {
 	const struct mapping *mapping = compiler->mapping;
+	const size_t rest = largest_rest(mapping);
+	const size_t room = rest < RENDER_MAX / 2 ? RENDER_MAX / 2 - rest : 0;
+	const size_t tag_len = mapping->limits.tag_length + NAME_MAX_LEN + sizeof(",:") - 1;
 	size_t fixed = mapping->tags.count;
 	size_t outer = 0;
 	for (uint16_t i = 0; i < mapping->input_count; i++)
@@ -159,10 +171,10 @@ static void check_render_size(struct compiler *compiler)
 		const struct rule *rule = &mapping->rules[r];
 		for (uint32_t m = 0; m < rule->metric_count; m++) {
 			const size_t tags = fixed + rule->tags.count + rule->metrics[m].tags.count;
-			if (tags > TAGS_MAX || tags * (mapping->limits.tag_length + NAME_MAX_LEN) > RENDER_MAX / 2)
+			if (tags > TAGS_MAX || tags * tag_len > room)
 				problem_add(compiler->problems, rule->metrics[m].mark,
-				            "%zu tags of up to %u bytes: a metric takes %d tags, and %d bytes of them, at most", tags,
-				            mapping->limits.tag_length, TAGS_MAX, RENDER_MAX / 2);
+				            "%zu tags of up to %u bytes: a metric takes %d tags, and %zu bytes of them, at most", tags,
+				            mapping->limits.tag_length, TAGS_MAX, room);
 		}
 	}
 }

@@ -382,7 +382,7 @@ static const struct bytes *want_name(const struct watch *watch)
 		return &name;
 	const struct span event = span_of(sample->event);
 	if (watch->metric == 0) {
-		add_name_tag(&name, watch, &f, 1);
+		add_name_tag(&name, watch, f.len ? &f : &SPAN("repeated"), 1); /* where the first is absent the next counts */
 		add_name_tag(&name, watch, (struct span[]){SPAN("a"), f, SPAN("b"), g, SPAN("c")}, sample->has_f ? 5 : 0);
 		add_name_tag(&name, watch, &SPAN(VALUE_OF_ALL), 1);
 	}
