@@ -45,8 +45,10 @@ static int exec_set(struct exec *exec, char *argument)
 static int exec_parse(struct exec *exec, int argc, char **argv, char ***command)
 {
 	static const struct option options[] = {
-		{"to", required_argument, NULL, 't'}, {"set", required_argument, NULL, 's'},
-		{"tee", no_argument, NULL, 'e'},      {"help", no_argument, NULL, 'h'},
+		{"to", required_argument, NULL, 't'},
+		{"set", required_argument, NULL, 's'},
+		{"tee", no_argument, NULL, 'e'},
+		{"help", no_argument, NULL, 'h'},
 		{NULL, 0, NULL, 0},
 	};
 	int option, status = 0;
@@ -86,7 +88,8 @@ static void exec_open(struct exec *exec)
 
 	if (result < 0)
 		fprintf(stderr, "statsidecar exec: %s: %s; nothing is published\n",
-		        exec->to != NULL && *exec->to != '\0' ? exec->to : "$STATSIDECAR_TO", statsidecar_result_text(result));
+		        exec->to != NULL && *exec->to != '\0' ? exec->to : "$STATSIDECAR_TO",
+		        statsidecar_result_text(result));
 }
 
 /* An agent that is away, or a full pipe, is no business of the job's: nothing is said. */
@@ -172,23 +175,30 @@ const struct command command_exec = {
 	.name = "exec",
 	.usage = "[--to URL] [--set KEY=VALUE]… [--tee] NAME -- COMMAND…",
 	.summary = "runs a command and publishes how it went",
-	.help = "  --to URL         where the agent listens: fifo:///PATH, udp://ADDRESS:PORT, unix:///PATH or unix://@NAME\n"
+	.help = "  --to URL         where the agent listens: fifo:///PATH, udp://ADDRESS:PORT, unix:///PATH or "
+                "unix://@NAME\n"
 		"                   (default: $STATSIDECAR_TO, else fifo:///run/statsidecar/events where that has a\n"
 		"                   reader, else udp://127.0.0.1:8127)\n"
 		"  --set KEY=VALUE  a field of both events; may be repeated\n"
-		"  --tee            publishes each line of the command's standard output too, as an event of its own; all of it\n"
+		"  --tee            publishes each line of the command's standard output too, as an event of its own; "
+                "all of it\n"
 		"                   still goes to standard output, unchanged\n"
 		"\n"
 		"    statsidecar exec nightly -- ./nightly.sh --all\n"
 		"\n"
-		"publishes job.started; then job.completed, or job.failed where the command's status is not 0. Both have the\n"
-		"field job; the end has exit_status, signal (where one ended it), execution_duration (seconds) and max_rss\n"
+		"publishes job.started; then job.completed, or job.failed where the command's status is not 0. Both "
+                "have the\n"
+		"field job; the end has exit_status, signal (where one ended it), execution_duration (seconds) and "
+                "max_rss\n"
 		"(bytes). The pack `job` makes metrics of them.\n"
 		"\n"
-		"Publishing never delays the command or makes it fail: what cannot be sent is dropped; how many lines of --tee,\n"
-		"is said at the end. TERM, INT, HUP, QUIT, USR1 and USR2 are passed on to the command. What the command's own\n"
+		"Publishing never delays the command or makes it fail: what cannot be sent is dropped; how many lines "
+                "of --tee,\n"
+		"is said at the end. TERM, INT, HUP, QUIT, USR1 and USR2 are passed on to the command. What the "
+                "command's own\n"
 		"children write after its end is not waited for.\n"
 		"\n"
-		"Exit status: the command's; 128 + n after signal n, 127 (not found), 126 (not executable), 64 (usage).\n",
+		"Exit status: the command's; 128 + n after signal n, 127 (not found), 126 (not executable), 64 "
+                "(usage).\n",
 	.run = exec_run,
 };

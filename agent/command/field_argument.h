@@ -1,4 +1,5 @@
-/* KEY=VALUE of a command line -> a field whose value is text. The argument is cut at its first `=` and borrowed by the field. */
+/* KEY=VALUE of a command line -> a field whose value is text. The argument is cut at its first `=` and borrowed by the
+ * field. */
 #ifndef STATSIDECAR_COMMAND_FIELD_ARGUMENT_H
 #define STATSIDECAR_COMMAND_FIELD_ARGUMENT_H
 

@@ -1,5 +1,5 @@
-/* A stream of bytes, as it is read, -> lines that are published. Never waits: what cannot be sent at once is dropped, and
- * counted by the publisher; only what is too long for any transport is counted here. */
+/* A stream of bytes, as it is read, -> lines that are published. Never waits: what cannot be sent at once is dropped,
+ * and counted by the publisher; only what is too long for any transport is counted here. */
 #ifndef STATSIDECAR_COMMAND_LINE_FEED_H
 #define STATSIDECAR_COMMAND_LINE_FEED_H
 
@@ -16,7 +16,7 @@ struct line_feed {
 	struct statsidecar *publisher; /* borrowed; may be NULL */
 	char partial[LINE_FEED_MAX];   /* a line whose end has not come yet */
 	size_t partial_len;
-	bool is_skipping;              /* until the end of a line that is too long */
+	bool is_skipping; /* until the end of a line that is too long */
 	_Atomic uint64_t too_long;
 };
 

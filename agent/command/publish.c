@@ -32,8 +32,10 @@ static int publish_event(struct statsidecar *publisher, char **arguments, int co
 	if (status == 0) {
 		result = statsidecar_publish_event(publisher, arguments[0], fields, (size_t)count - 1);
 		if (result == STATSIDECAR_INVALID)
-			status = command_misused(&command_publish, "`%s` is no identifier: 1 to %d bytes of A-Za-z0-9_.:/- that "
-			                         "begin with a letter", arguments[0], IDENTIFIER_MAX);
+			status = command_misused(&command_publish,
+			                         "`%s` is no identifier: 1 to %d bytes of A-Za-z0-9_.:/- that "
+			                         "begin with a letter",
+			                         arguments[0], IDENTIFIER_MAX);
 		else if (result != STATSIDECAR_OK && !is_quiet)
 			publish_say_unsent(publisher, result);
 		if (result != STATSIDECAR_OK && status == 0)
@@ -116,18 +118,23 @@ const struct command command_publish = {
 	.name = "publish",
 	.usage = "[--to URL] [-q] IDENTIFIER [KEY=VALUE]… | -",
 	.summary = "publishes one event, or the lines of standard input",
-	.help = "  --to URL     where the agent listens: fifo:///PATH, udp://ADDRESS:PORT, unix:///PATH or unix://@NAME\n"
-		"               (default: $STATSIDECAR_TO, else fifo:///run/statsidecar/events where that has a reader,\n"
+	.help = "  --to URL     where the agent listens: fifo:///PATH, udp://ADDRESS:PORT, unix:///PATH or "
+                "unix://@NAME\n"
+		"               (default: $STATSIDECAR_TO, else fifo:///run/statsidecar/events where that has a "
+                "reader,\n"
 		"               else udp://127.0.0.1:8127)\n"
 		"  -q, --quiet  says nothing, and exits with 0, where the event could not be sent\n"
 		"  -            reads lines, each an event in JSON or logfmt, and publishes them as they come\n"
 		"\n"
 		"    statsidecar publish order.created currency=CHF amount=59.90\n"
 		"\n"
-		"Values are texts; a number is one that says a number. The event is dated now unless a field does that. It never\n"
-		"waits: where the pipe is full, or nobody reads, the event is dropped. On a pipe an event has at most 4096 bytes,\n"
+		"Values are texts; a number is one that says a number. The event is dated now unless a field does "
+                "that. It never\n"
+		"waits: where the pipe is full, or nobody reads, the event is dropped. On a pipe an event has at most "
+                "4096 bytes,\n"
 		"else 8192; one that is longer is shortened, a longer line dropped.\n"
 		"\n"
-		"Exit status: 0 (sent), 75 (not sent; with `-`: not all of them), 64 (usage), 74 (standard input cannot be read).\n",
+		"Exit status: 0 (sent), 75 (not sent; with `-`: not all of them), 64 (usage), 74 (standard input "
+                "cannot be read).\n",
 	.run = publish_run,
 };

@@ -1,5 +1,5 @@
-/* Copies what a job writes to its standard output through to ours, unchanged, and publishes each line of it; in a thread of
- * its own, so that neither a slow reader of ours nor anything else keeps signals from the job. */
+/* Copies what a job writes to its standard output through to ours, unchanged, and publishes each line of it; in a
+ * thread of its own, so that neither a slow reader of ours nor anything else keeps signals from the job. */
 #ifndef STATSIDECAR_COMMAND_TEE_H
 #define STATSIDECAR_COMMAND_TEE_H
 
@@ -7,9 +7,9 @@
 
 struct tee {
 	struct line_feed feed;
-	int job_end;     /* what becomes the job's standard output; -1 once it has it */
+	int job_end; /* what becomes the job's standard output; -1 once it has it */
 	int read_end;
-	int stop[2];     /* a pipe: its writing end is closed to say that the job has ended */
+	int stop[2]; /* a pipe: its writing end is closed to say that the job has ended */
 	atomic_bool is_done;
 	int write_error; /* errno of writing to our standard output, when done */
 };

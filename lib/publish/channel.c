@@ -180,8 +180,8 @@ static void pipe_check(struct channel *channel, int64_t now_ns)
 
 /* ---- writing: the same ---- */
 
-/* A write to a pipe that nobody reads raises SIGPIPE in the thread that writes, and no flag prevents it. So it is blocked
- * in this thread meanwhile, and taken back; one that was pending before is left. */
+/* A write to a pipe that nobody reads raises SIGPIPE in the thread that writes, and no flag prevents it. So it is
+ * blocked in this thread meanwhile, and taken back; one that was pending before is left. */
 static int pipe_write(int fd, const char *bytes, size_t len)
 {
 	static const struct timespec at_once = {0, 0};

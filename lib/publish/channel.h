@@ -1,5 +1,5 @@
-/* The descriptor behind a publisher: opened, written to, opened again, by any number of threads at once and without ever
- * waiting.
+/* The descriptor behind a publisher: opened, written to, opened again, by any number of threads at once and without
+ * ever waiting.
  *
  * The descriptor's number stays the same for the channel's life: what is opened again is put under it by dup3(), which
  * is atomic, so that a thread which has just read the number writes to the old pipe or to the new one, never to a
@@ -29,7 +29,7 @@ struct channel {
 	atomic_int reason;        /* the last opening's errno */
 	_Atomic int64_t retry_ns; /* coarse time: until then it is not tried again */
 	_Atomic int64_t check_ns; /* when to look whether the pipe is still the one at the path */
-	dev_t device; /* of the pipe that is open; this and what follows is the opener's */
+	dev_t device;             /* of the pipe that is open; this and what follows is the opener's */
 	ino_t inode;
 	int cancel_state;
 };
@@ -42,6 +42,7 @@ void statsidecar_channel_close(struct channel *channel);
 bool statsidecar_channel_is_open(const struct channel *channel);
 
 /* One write of len bytes, at most line_max: whole or not at all. 0, or a negative enum statsidecar_result. */
-int statsidecar_channel_send(struct channel *channel, const char *bytes, size_t len) __attribute__((warn_unused_result));
+int statsidecar_channel_send(struct channel *channel, const char *bytes, size_t len)
+	__attribute__((warn_unused_result));
 
 #endif

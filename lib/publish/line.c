@@ -18,7 +18,7 @@ enum {
 
 /* What is written in full as long as there is room. */
 struct shape {
-	size_t text_max; /* bytes of each text, as written */
+	size_t text_max;  /* bytes of each text, as written */
 	size_t trace_max; /* texts of the backtrace */
 	bool is_without_results;
 	bool is_without_inputs;
@@ -56,7 +56,8 @@ static bool is_plain(char byte)
 	return (unsigned char)byte >= 0x20 && (unsigned char)byte < 0x80 && byte != '"' && byte != '\\';
 }
 
-/* What stands for the character at text, which is not plain: into piece (room for 8), its length; *taken bytes of text. */
+/* What stands for the character at text, which is not plain: into piece (room for 8), its length; *taken bytes of text.
+ */
 static size_t escape(char *piece, struct span text, size_t *taken)
 {
 	static const char letters[] = "\"\\\b\f\n\r\t", escapes[] = "\"\\bfnrt";
@@ -303,8 +304,8 @@ static size_t try(char *out, size_t size, const struct publication *publication,
 }
 
 /* Sets *knob, which is within shape, to the largest value in low .. high with which the line fits; its length, or 0. */
-static size_t try_largest(char *out, size_t size, const struct publication *publication, struct shape *shape, size_t *knob,
-                          size_t low, size_t high)
+static size_t try_largest(char *out, size_t size, const struct publication *publication, struct shape *shape,
+                          size_t *knob, size_t low, size_t high)
 {
 	size_t len;
 
@@ -356,7 +357,8 @@ static bool is_identifier(const char *event)
 	for (; event[len] != '\0'; len++) {
 		bool is_digit = event[len] >= '0' && event[len] <= '9';
 
-		if (len == IDENTIFIER_MAX || !(is_letter(event[len]) || is_digit || strchr("_.:/-", event[len]) != NULL))
+		if (len == IDENTIFIER_MAX ||
+		    !(is_letter(event[len]) || is_digit || strchr("_.:/-", event[len]) != NULL))
 			return false;
 	}
 	return true;
@@ -378,7 +380,8 @@ int statsidecar_line_check(const struct publication *publication)
 	return is_identifier(publication->event) && are_named(publication->own) ? STATSIDECAR_OK : STATSIDECAR_INVALID;
 }
 
-int statsidecar_line_write(char *out, size_t size, const struct publication *publication, size_t *len, bool *is_shortened)
+int statsidecar_line_write(char *out, size_t size, const struct publication *publication, size_t *len,
+                           bool *is_shortened)
 {
 	*len = try(out, size, publication, &shape_full);
 	*is_shortened = *len == 0;

@@ -25,8 +25,8 @@ bool statsidecar_fields_have(struct fields fields, const char *name);
 /* 0, or STATSIDECAR_INVALID: no identifier, or a field without a good name. */
 int statsidecar_line_check(const struct publication *publication) __attribute__((warn_unused_result));
 
-/* Writes the line, which has been checked, into out, newline included, shortened as statsidecar_publish_event() says where it would take more than size
- * bytes. 0 and *len, or STATSIDECAR_TOO_LONG. */
+/* Writes the line, which has been checked, into out, newline included, shortened as statsidecar_publish_event() says
+ * where it would take more than size bytes. 0 and *len, or STATSIDECAR_TOO_LONG. */
 int statsidecar_line_write(char *out, size_t size, const struct publication *publication, size_t *len,
                            bool *is_shortened) __attribute__((warn_unused_result));
 

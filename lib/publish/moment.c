@@ -71,8 +71,8 @@ size_t statsidecar_moment_write_duration(char out[MOMENT_TEXT_MAX], int64_t dura
 {
 	uint64_t ns = duration_ns < 0 ? -(uint64_t)duration_ns : (uint64_t)duration_ns;
 	uint64_t us = (ns + NS_PER_US / 2) / NS_PER_US;
-	size_t len = (size_t)snprintf(out, MOMENT_TEXT_MAX, "%s%" PRIu64 ".%06" PRIu64, duration_ns < 0 && us > 0 ? "-" : "",
-	                              us / US_PER_S, us % US_PER_S);
+	size_t len = (size_t)snprintf(out, MOMENT_TEXT_MAX, "%s%" PRIu64 ".%06" PRIu64,
+	                              duration_ns < 0 && us > 0 ? "-" : "", us / US_PER_S, us % US_PER_S);
 
 	while (out[len - 1] == '0')
 		len--;

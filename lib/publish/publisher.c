@@ -22,14 +22,16 @@ static const char *const result_texts[RESULT_COUNT] = {
 	[-STATSIDECAR_FULL] = "the pipe or socket is full",
 	[-STATSIDECAR_AWAY] = "nobody reads there",
 	[-STATSIDECAR_TOO_LONG] = "the event is too long",
-	[-STATSIDECAR_INVALID] = "no identifier: 1 to 200 bytes of A-Za-z0-9_.:/- that begin with a letter; or a field without "
-	                         "name, or with the name event",
+	[-STATSIDECAR_INVALID] =
+		"no identifier: 1 to 200 bytes of A-Za-z0-9_.:/- that begin with a letter; or a field without "
+		"name, or with the name event",
 	[-STATSIDECAR_NO_PIPE] = "what stands at the path is no pipe",
 	[-STATSIDECAR_FAILED] = "the system refused it",
 	[-STATSIDECAR_BAD_URL] = "write fifo:///PATH, udp://ADDRESS:PORT, unix:///PATH or unix://@NAME",
 	[-STATSIDECAR_BAD_HOST] = "write an address or localhost: host names are not looked up",
-	[-STATSIDECAR_STREAM] = "tcp:// and unixstream:// would have to wait; write fifo:///PATH, udp://ADDRESS:PORT or "
-	                        "unix:///PATH",
+	[-STATSIDECAR_STREAM] =
+		"tcp:// and unixstream:// would have to wait; write fifo:///PATH, udp://ADDRESS:PORT or "
+		"unix:///PATH",
 	[-STATSIDECAR_NO_MEMORY] = "no memory",
 };
 

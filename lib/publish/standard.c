@@ -81,7 +81,8 @@ static void add_error(struct payload *payload, const struct statsidecar_error *e
 	add(payload, statsidecar_texts("backtrace", error->backtrace, error->backtrace_length));
 }
 
-static void step_describe(struct payload *payload, const struct statsidecar_step *step, enum statsidecar_event_type type)
+static void step_describe(struct payload *payload, const struct statsidecar_step *step,
+                          enum statsidecar_event_type type)
 {
 	add_text(payload, "task_id", step->task_id);
 	add_text(payload, "task_name", step->task_name);
@@ -103,7 +104,8 @@ static void step_describe(struct payload *payload, const struct statsidecar_step
 		add_error(payload, step->error);
 }
 
-static void task_describe(struct payload *payload, const struct statsidecar_task *task, enum statsidecar_event_type type)
+static void task_describe(struct payload *payload, const struct statsidecar_task *task,
+                          enum statsidecar_event_type type)
 {
 	add_text(payload, "task_id", task->task_id);
 	add_text(payload, "task_name", task->task_name);
@@ -126,7 +128,8 @@ static void task_describe(struct payload *payload, const struct statsidecar_task
 }
 
 int statsidecar_publish_step_event(struct statsidecar *publisher, const struct statsidecar_step *step,
-                                   enum statsidecar_event_type type, const struct statsidecar_field *fields, size_t count)
+                                   enum statsidecar_event_type type, const struct statsidecar_field *fields,
+                                   size_t count)
 {
 	const struct identity *identity = identity_of(type);
 	struct payload payload = {.count = 0};
@@ -140,7 +143,8 @@ int statsidecar_publish_step_event(struct statsidecar *publisher, const struct s
 }
 
 int statsidecar_publish_task_event(struct statsidecar *publisher, const struct statsidecar_task *task,
-                                   enum statsidecar_event_type type, const struct statsidecar_field *fields, size_t count)
+                                   enum statsidecar_event_type type, const struct statsidecar_field *fields,
+                                   size_t count)
 {
 	const struct identity *identity = identity_of(type);
 	struct payload payload = {.count = 0};
@@ -189,8 +193,8 @@ int statsidecar_step_complete(struct statsidecar *publisher, struct statsidecar_
 	return statsidecar_publish_step_event(publisher, step, STATSIDECAR_EVENT_COMPLETED, fields, count);
 }
 
-int statsidecar_step_fail(struct statsidecar *publisher, struct statsidecar_step *step, const struct statsidecar_error *error,
-                          const struct statsidecar_field *fields, size_t count)
+int statsidecar_step_fail(struct statsidecar *publisher, struct statsidecar_step *step,
+                          const struct statsidecar_error *error, const struct statsidecar_field *fields, size_t count)
 {
 	struct statsidecar_step failed;
 
@@ -225,8 +229,8 @@ int statsidecar_task_complete(struct statsidecar *publisher, struct statsidecar_
 	return statsidecar_publish_task_event(publisher, task, STATSIDECAR_EVENT_COMPLETED, fields, count);
 }
 
-int statsidecar_task_fail(struct statsidecar *publisher, struct statsidecar_task *task, const struct statsidecar_error *error,
-                          const struct statsidecar_field *fields, size_t count)
+int statsidecar_task_fail(struct statsidecar *publisher, struct statsidecar_task *task,
+                          const struct statsidecar_error *error, const struct statsidecar_field *fields, size_t count)
 {
 	struct statsidecar_task failed;
 

@@ -18,14 +18,14 @@
  *
  *     statsidecar_close(publisher);
  *
- * Costs. Publishing never waits: an event that cannot be handed to the kernel at once is dropped and counted. It takes no
- * lock, allocates nothing, raises no SIGPIPE, and uses less than 16 KiB of stack.
+ * Costs. Publishing never waits: an event that cannot be handed to the kernel at once is dropped and counted. It takes
+ * no lock, allocates nothing, raises no SIGPIPE, and uses less than 16 KiB of stack.
  *
  * Errors. Functions that return int return 0 or a negative enum statsidecar_result. Programs may ignore it: where
  * nothing was sent, nothing else has happened. errno is left as it was unless the result is STATSIDECAR_FAILED.
  *
- * Ownership. What is passed in is borrowed for the call. A publisher belongs to who opened it, until statsidecar_close().
- * A publisher that is NULL is allowed everywhere: it drops everything (STATSIDECAR_AWAY).
+ * Ownership. What is passed in is borrowed for the call. A publisher belongs to who opened it, until
+ * statsidecar_close(). A publisher that is NULL is allowed everywhere: it drops everything (STATSIDECAR_AWAY).
  *
  * Threads. One publisher serves all threads; only statsidecar_close() must come after the last other call. A struct
  * statsidecar_step or _task belongs to one thread at a time. Not for signal handlers.
@@ -33,12 +33,12 @@
  * fork. Parent and child may both go on with the publisher: each line is one write, so they do not mix. The descriptor
  * is closed by execve(). As with syslog(3), it must not be closed by others: daemonise first, then open.
  *
- * Units. Times are Unix times and durations both in nanoseconds; durations are measured by the monotonic clock. On the wire
- * times are ISO 8601 in UTC and durations seconds, both with microseconds. 0 always means: not known, left out.
+ * Units. Times are Unix times and durations both in nanoseconds; durations are measured by the monotonic clock. On the
+ * wire times are ISO 8601 in UTC and durations seconds, both with microseconds. 0 always means: not known, left out.
  *
- * Agents that restart. The pipe, the port, the socket may be away at any time, at the start too: what is published then is
- * dropped, and what is published after the agent has come back (20 ms later at most) is sent. A pipe that was replaced
- * is noticed within a second. */
+ * Agents that restart. The pipe, the port, the socket may be away at any time, at the start too: what is published then
+ * is dropped, and what is published after the agent has come back (20 ms later at most) is sent. A pipe that was
+ * replaced is noticed within a second. */
 #ifndef STATSIDECAR_H
 #define STATSIDECAR_H
 
@@ -108,10 +108,10 @@ STATSIDECAR_API uint64_t statsidecar_count_shortened(const struct statsidecar *p
 
 enum statsidecar_type {
 	STATSIDECAR_NULL,
-	STATSIDECAR_TEXT,     /* length bytes, UTF-8; what is none becomes U+FFFD */
-	STATSIDECAR_TEXTS,    /* length NUL-terminated texts */
+	STATSIDECAR_TEXT,  /* length bytes, UTF-8; what is none becomes U+FFFD */
+	STATSIDECAR_TEXTS, /* length NUL-terminated texts */
 	STATSIDECAR_INTEGER,
-	STATSIDECAR_DOUBLE,   /* the shortest text that reads back as the same number; NaN and infinities are null */
+	STATSIDECAR_DOUBLE, /* the shortest text that reads back as the same number; NaN and infinities are null */
 	STATSIDECAR_BOOLEAN,
 	STATSIDECAR_TIME,     /* a Unix time in nanoseconds */
 	STATSIDECAR_DURATION, /* nanoseconds */
@@ -222,12 +222,12 @@ static inline struct statsidecar_field statsidecar_json(const char *name, const 
 
 /* ---- events ---- */
 
-/* Publishes one event as a line of JSON. The identifier has 1 to 200 bytes of A-Za-z0-9_.:/- and begins with a letter; a
- * field's name is neither empty nor "event". Where no field dates the event (timestamp, event_timestamp,
+/* Publishes one event as a line of JSON. The identifier has 1 to 200 bytes of A-Za-z0-9_.:/- and begins with a letter;
+ * a field's name is neither empty nor "event". Where no field dates the event (timestamp, event_timestamp,
  * transitioned_at, time), its timestamp is now.
  *
- * A line that is too long is shortened: step_results, step_inputs and backtrace are emptied, in this order, then texts cut, the
- * longest first, none below 64 bytes; else it is dropped. */
+ * A line that is too long is shortened: step_results, step_inputs and backtrace are emptied, in this order, then texts
+ * cut, the longest first, none below 64 bytes; else it is dropped. */
 STATSIDECAR_API int statsidecar_publish_event(struct statsidecar *publisher, const char *event,
                                               const struct statsidecar_field *fields, size_t count);
 
@@ -240,16 +240,16 @@ STATSIDECAR_API int statsidecar_publish_lines(struct statsidecar *publisher, con
 
 /* Each with its event_type, and with the identifiers that it has as an event of a step and of a task. */
 enum statsidecar_event_type {
-	STATSIDECAR_EVENT_INITIALIZE,         /* initialize   step.initialize_requested  task.initialize_requested */
-	STATSIDECAR_EVENT_STARTED,            /* started      step.execution_requested   task.start_requested */
-	STATSIDECAR_EVENT_BEFORE_HANDLE,      /* other        step.before_handle         - */
-	STATSIDECAR_EVENT_HANDLE,             /* other        step.handle                - */
-	STATSIDECAR_EVENT_COMPLETED,          /* completed    step.completed             task.completed */
-	STATSIDECAR_EVENT_FAILED,             /* failed       step.failed                task.failed */
-	STATSIDECAR_EVENT_RETRY,              /* retry        step.retry_requested       task.retry_requested */
-	STATSIDECAR_EVENT_CANCELLED,          /* cancelled    step.cancelled             task.cancelled */
-	STATSIDECAR_EVENT_RESOLVED,           /* resolved     step.resolved_manually     task.resolved_manually */
-	STATSIDECAR_EVENT_BEFORE_TRANSITION   /* other        step.before_transition     task.before_transition */
+	STATSIDECAR_EVENT_INITIALIZE,       /* initialize   step.initialize_requested  task.initialize_requested */
+	STATSIDECAR_EVENT_STARTED,          /* started      step.execution_requested   task.start_requested */
+	STATSIDECAR_EVENT_BEFORE_HANDLE,    /* other        step.before_handle         - */
+	STATSIDECAR_EVENT_HANDLE,           /* other        step.handle                - */
+	STATSIDECAR_EVENT_COMPLETED,        /* completed    step.completed             task.completed */
+	STATSIDECAR_EVENT_FAILED,           /* failed       step.failed                task.failed */
+	STATSIDECAR_EVENT_RETRY,            /* retry        step.retry_requested       task.retry_requested */
+	STATSIDECAR_EVENT_CANCELLED,        /* cancelled    step.cancelled             task.cancelled */
+	STATSIDECAR_EVENT_RESOLVED,         /* resolved     step.resolved_manually     task.resolved_manually */
+	STATSIDECAR_EVENT_BEFORE_TRANSITION /* other        step.before_transition     task.before_transition */
 };
 
 /* What went wrong; NULL and 0 are left out. */
@@ -285,7 +285,8 @@ struct statsidecar_task {
 	int pending_steps;
 	int64_t started_at_ns;
 	int64_t completed_at_ns;
-	int64_t duration_ns; /* total_execution_duration of one that completed or failed, else current_execution_duration */
+	int64_t duration_ns; /* total_execution_duration of one that completed or failed, else
+	                        current_execution_duration */
 	const struct statsidecar_error *error;
 	int64_t started_monotonic_ns; /* statsidecar_task_start() keeps it here */
 };
@@ -300,22 +301,22 @@ STATSIDECAR_API int statsidecar_publish_task_event(struct statsidecar *publisher
                                                    const struct statsidecar_field *fields, size_t count);
 
 /* Time a step or task: start notes the time and publishes that it started; complete and fail note the time, measure the
- * duration since start, and publish that it completed or failed. fail's error may be NULL. They may be started again, for the
- * next attempt. */
+ * duration since start, and publish that it completed or failed. fail's error may be NULL. They may be started again,
+ * for the next attempt. */
 STATSIDECAR_API int statsidecar_step_start(struct statsidecar *publisher, struct statsidecar_step *step,
                                            const struct statsidecar_field *fields, size_t count);
 STATSIDECAR_API int statsidecar_step_complete(struct statsidecar *publisher, struct statsidecar_step *step,
                                               const struct statsidecar_field *fields, size_t count);
 STATSIDECAR_API int statsidecar_step_fail(struct statsidecar *publisher, struct statsidecar_step *step,
-                                          const struct statsidecar_error *error,
-                                          const struct statsidecar_field *fields, size_t count);
+                                          const struct statsidecar_error *error, const struct statsidecar_field *fields,
+                                          size_t count);
 STATSIDECAR_API int statsidecar_task_start(struct statsidecar *publisher, struct statsidecar_task *task,
                                            const struct statsidecar_field *fields, size_t count);
 STATSIDECAR_API int statsidecar_task_complete(struct statsidecar *publisher, struct statsidecar_task *task,
                                               const struct statsidecar_field *fields, size_t count);
 STATSIDECAR_API int statsidecar_task_fail(struct statsidecar *publisher, struct statsidecar_task *task,
-                                          const struct statsidecar_error *error,
-                                          const struct statsidecar_field *fields, size_t count);
+                                          const struct statsidecar_error *error, const struct statsidecar_field *fields,
+                                          size_t count);
 
 #ifdef __cplusplus
 }

@@ -124,8 +124,8 @@ static const struct {
 	enum target_kind kind;
 	int (*parse)(struct target *target, struct span rest);
 } schemes[] = {
-	{"fifo://", TARGET_PIPE, pipe_parse},     {"udp://", TARGET_UDP, address_parse},
-	{"unix://", TARGET_UNIX, socket_parse},   {"tcp://", TARGET_UDP, stream_refuse},
+	{"fifo://", TARGET_PIPE, pipe_parse},          {"udp://", TARGET_UDP, address_parse},
+	{"unix://", TARGET_UNIX, socket_parse},        {"tcp://", TARGET_UDP, stream_refuse},
 	{"unixstream://", TARGET_UNIX, stream_refuse},
 };
 

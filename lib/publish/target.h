@@ -14,7 +14,7 @@ enum target_kind { TARGET_PIPE, TARGET_UDP, TARGET_UNIX };
 struct target {
 	enum target_kind kind;
 	char url[PATH_MAX + 16];
-	const char *path; /* within url: of pipes */
+	const char *path;                /* within url: of pipes */
 	struct sockaddr_storage address; /* of sockets */
 	socklen_t address_len;
 };

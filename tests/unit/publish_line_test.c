@@ -13,15 +13,69 @@ Suite *publish_line_suite(void);
 
 enum { PIPE_SIZE = 4096, OWN_MAX = 4 };
 
-#define TEXT(key, literal) {key, STATSIDECAR_TEXT, sizeof(literal) - 1, {.text = literal}}
-#define JSON(key, literal) {key, STATSIDECAR_JSON, sizeof(literal) - 1, {.text = literal}}
-#define TEXTS(key, array) {key, STATSIDECAR_TEXTS, ARRAY_LEN(array), {.texts = array}}
-#define NUMBER(key, value) {key, STATSIDECAR_DOUBLE, 0, {.number = value}}
-#define INTEGER(key, value) {key, STATSIDECAR_INTEGER, 0, {.integer = value}}
-#define TRUTH(key, value) {key, STATSIDECAR_BOOLEAN, 0, {.integer = value}}
-#define TIME(key, value) {key, STATSIDECAR_TIME, 0, {.integer = value}}
-#define DURATION(key, value) {key, STATSIDECAR_DURATION, 0, {.integer = value}}
-#define NOTHING(key) {key, STATSIDECAR_NULL, 0, {.text = NULL}}
+#define TEXT(key, literal)                                  \
+	{                                                   \
+		key, STATSIDECAR_TEXT, sizeof(literal) - 1, \
+		{                                           \
+			.text = literal                     \
+		}                                           \
+	}
+#define JSON(key, literal)                                  \
+	{                                                   \
+		key, STATSIDECAR_JSON, sizeof(literal) - 1, \
+		{                                           \
+			.text = literal                     \
+		}                                           \
+	}
+#define TEXTS(key, array)                                 \
+	{                                                 \
+		key, STATSIDECAR_TEXTS, ARRAY_LEN(array), \
+		{                                         \
+			.texts = array                    \
+		}                                         \
+	}
+#define NUMBER(key, value)                  \
+	{                                   \
+		key, STATSIDECAR_DOUBLE, 0, \
+		{                           \
+			.number = value     \
+		}                           \
+	}
+#define INTEGER(key, value)                  \
+	{                                    \
+		key, STATSIDECAR_INTEGER, 0, \
+		{                            \
+			.integer = value     \
+		}                            \
+	}
+#define TRUTH(key, value)                    \
+	{                                    \
+		key, STATSIDECAR_BOOLEAN, 0, \
+		{                            \
+			.integer = value     \
+		}                            \
+	}
+#define TIME(key, value)                  \
+	{                                 \
+		key, STATSIDECAR_TIME, 0, \
+		{                         \
+			.integer = value  \
+		}                         \
+	}
+#define DURATION(key, value)                  \
+	{                                     \
+		key, STATSIDECAR_DURATION, 0, \
+		{                             \
+			.integer = value      \
+		}                             \
+	}
+#define NOTHING(key)                      \
+	{                                 \
+		key, STATSIDECAR_NULL, 0, \
+		{                         \
+			.text = NULL      \
+		}                         \
+	}
 
 static const char *const letters[] = {"a", NULL, "\"c\""};
 
@@ -40,7 +94,8 @@ static const struct {
 	{"other control bytes", TEXT("k", "\x01\x1f\x7f"), "\"\\u0001\\u001f\x7f\""},
 	{"a NUL inside", TEXT("k", "a\0b"), "\"a\\u0000b\""},
 	{"UTF-8 stays", TEXT("k", "\xC3\xA9\xE2\x82\xAC\xF0\x9F\x98\x80"), "\"\xC3\xA9\xE2\x82\xAC\xF0\x9F\x98\x80\""},
-	{"broken UTF-8 is replaced byte by byte", TEXT("k", "a\xC3(\xFF\xE2\x82"), "\"a\xEF\xBF\xBD(\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD\""},
+	{"broken UTF-8 is replaced byte by byte", TEXT("k", "a\xC3(\xFF\xE2\x82"),
+         "\"a\xEF\xBF\xBD(\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD\""},
 	{"texts", TEXTS("k", letters), "[\"a\",null,\"\\\"c\\\"\"]"},
 	{"no texts", {"k", STATSIDECAR_TEXTS, 0, {.texts = NULL}}, "[]"},
 	{"an integer", INTEGER("k", -42), "-42"},
@@ -105,7 +160,8 @@ START_TEST(a_decimal_comma_becomes_a_point)
 	for (size_t i = 0; i < ARRAY_LEN(locales); i++) {
 		if (setlocale(LC_NUMERIC, locales[i]) == NULL)
 			continue;
-		ck_assert_str_eq(written(&publication, PIPE_SIZE, &result, &is_shortened), "{\"event\":\"e\",\"k\":-1234.5}\n");
+		ck_assert_str_eq(written(&publication, PIPE_SIZE, &result, &is_shortened),
+		                 "{\"event\":\"e\",\"k\":-1234.5}\n");
 	}
 	setlocale(LC_NUMERIC, "C");
 }
@@ -126,14 +182,36 @@ static const struct {
 } lines[] = {
 	{"an event alone", "order.created", 0, {NOTHING("")}, 0, 0, "{\"event\":\"order.created\"}\n"},
 	{"every byte of an identifier", "Az09_.:/-", 0, {NOTHING("")}, 0, 0, "{\"event\":\"Az09_.:/-\"}\n"},
-	{"fields keep their order", "e", 0, {TEXT("b", "1"), TEXT("a", "2")}, 2, 0, "{\"event\":\"e\",\"b\":\"1\",\"a\":\"2\"}\n"},
+	{"fields keep their order",
+         "e",
+         0,
+         {TEXT("b", "1"), TEXT("a", "2")},
+         2,
+         0,
+         "{\"event\":\"e\",\"b\":\"1\",\"a\":\"2\"}\n"},
 	{"names are escaped", "e", 0, {TEXT("a\"\n", "1")}, 1, 0, "{\"event\":\"e\",\"a\\\"\\n\":\"1\"}\n"},
-	{"the standard fields stand before the own ones", "e", 2, {TEXT("a", "1")}, 1, 0, "{\"event\":\"e\",\"event_type\":\"completed\","
-	 "\"attempt_number\":1,\"a\":\"1\"}\n"},
-	{"an own field replaces the standard one", "e", 2, {INTEGER("attempt_number", 7)}, 1, 0,
-	 "{\"event\":\"e\",\"event_type\":\"completed\",\"attempt_number\":7}\n"},
-	{"an own null replaces the standard one", "e", 2, {NOTHING("event_type")}, 1, 0,
-	 "{\"event\":\"e\",\"attempt_number\":1,\"event_type\":null}\n"},
+	{"the standard fields stand before the own ones",
+         "e",
+         2,
+         {TEXT("a", "1")},
+         1,
+         0,
+         "{\"event\":\"e\",\"event_type\":\"completed\","
+         "\"attempt_number\":1,\"a\":\"1\"}\n"},
+	{"an own field replaces the standard one",
+         "e",
+         2,
+         {INTEGER("attempt_number", 7)},
+         1,
+         0,
+         "{\"event\":\"e\",\"event_type\":\"completed\",\"attempt_number\":7}\n"},
+	{"an own null replaces the standard one",
+         "e",
+         2,
+         {NOTHING("event_type")},
+         1,
+         0,
+         "{\"event\":\"e\",\"attempt_number\":1,\"event_type\":null}\n"},
 	{"no identifier", NULL, 0, {NOTHING("")}, 0, STATSIDECAR_INVALID, ""},
 	{"an empty identifier", "", 0, {NOTHING("")}, 0, STATSIDECAR_INVALID, ""},
 	{"an identifier that begins with a digit", "1a", 0, {NOTHING("")}, 0, STATSIDECAR_INVALID, ""},
@@ -147,12 +225,14 @@ static const struct {
 
 START_TEST(line)
 {
-	struct publication publication = {lines[_i].event, {standard, lines[_i].standard_count}, {lines[_i].own, lines[_i].own_count}};
+	struct publication publication = {
+		lines[_i].event, {standard, lines[_i].standard_count}, {lines[_i].own, lines[_i].own_count}};
 	int result;
 	bool is_shortened;
 	const char *got = written(&publication, PIPE_SIZE, &result, &is_shortened);
 
-	ck_assert_msg(result == lines[_i].result, "%s: got the result %d, want %d", lines[_i].name, result, lines[_i].result);
+	ck_assert_msg(result == lines[_i].result, "%s: got the result %d, want %d", lines[_i].name, result,
+	              lines[_i].result);
 	ck_assert_msg(strcmp(got, lines[_i].want) == 0, "%s: got %s, want %s", lines[_i].name, got, lines[_i].want);
 }
 END_TEST
@@ -191,28 +271,54 @@ static const struct {
 	{"what just fits stays", {{"a", STATSIDECAR_TEXT, 79}}, 100, 0, {-1}},
 	{"one byte more is cut", {{"a", STATSIDECAR_TEXT, 80}}, 100, 0, {79}},
 	{"step_results goes first",
-	 {{"a", STATSIDECAR_TEXT, 100}, {"step_results", STATSIDECAR_JSON, 300}, {"step_inputs", STATSIDECAR_JSON, 300}},
-	 500, 0, {-1, 0, -1}},
+         {{"a", STATSIDECAR_TEXT, 100},
+          {"step_results", STATSIDECAR_JSON, 300},
+          {"step_inputs", STATSIDECAR_JSON, 300}},
+         500,
+         0,
+         {-1, 0, -1}},
 	{"then step_inputs",
-	 {{"a", STATSIDECAR_TEXT, 100}, {"step_results", STATSIDECAR_JSON, 300}, {"step_inputs", STATSIDECAR_JSON, 300}},
-	 400, 0, {-1, 0, 0}},
+         {{"a", STATSIDECAR_TEXT, 100},
+          {"step_results", STATSIDECAR_JSON, 300},
+          {"step_inputs", STATSIDECAR_JSON, 300}},
+         400,
+         0,
+         {-1, 0, 0}},
 	{"then the backtrace, from its end",
-	 {{"a", STATSIDECAR_TEXT, 100}, {"step_results", STATSIDECAR_JSON, 300}, {"backtrace", STATSIDECAR_TEXTS, 50}},
-	 500, 0, {-1, 0, 26}},
+         {{"a", STATSIDECAR_TEXT, 100}, {"step_results", STATSIDECAR_JSON, 300}, {"backtrace", STATSIDECAR_TEXTS, 50}},
+         500,
+         0,
+         {-1, 0, 26}},
 	{"a backtrace that is JSON, as a whole",
-	 {{"a", STATSIDECAR_TEXT, 100}, {"backtrace", STATSIDECAR_JSON, 600}}, 500, 0, {-1, 0}},
+         {{"a", STATSIDECAR_TEXT, 100}, {"backtrace", STATSIDECAR_JSON, 600}},
+         500,
+         0,
+         {-1, 0}},
 	{"then the longest text",
-	 {{"a", STATSIDECAR_TEXT, 100}, {"b", STATSIDECAR_TEXT, 5000}, {"backtrace", STATSIDECAR_TEXTS, 50}}, 500, 0,
-	 {-1, 357, 0}},
-	{"long texts alike", {{"a", STATSIDECAR_TEXT, 3000}, {"b", STATSIDECAR_TEXT, 5000}, {"c", STATSIDECAR_TEXT, 70}}, 500,
-	 0, {197, 197, -1}},
+         {{"a", STATSIDECAR_TEXT, 100}, {"b", STATSIDECAR_TEXT, 5000}, {"backtrace", STATSIDECAR_TEXTS, 50}},
+         500,
+         0,
+         {-1, 357, 0}},
+	{"long texts alike",
+         {{"a", STATSIDECAR_TEXT, 3000}, {"b", STATSIDECAR_TEXT, 5000}, {"c", STATSIDECAR_TEXT, 70}},
+         500,
+         0,
+         {197, 197, -1}},
 	{"no text below 64 bytes", {{"a", STATSIDECAR_TEXT, 100}, {"b", STATSIDECAR_TEXT, 100}}, 156, 0, {64, 64}},
-	{"then it is dropped", {{"a", STATSIDECAR_TEXT, 100}, {"b", STATSIDECAR_TEXT, 100}}, 155, STATSIDECAR_TOO_LONG, {-1}},
+	{"then it is dropped",
+         {{"a", STATSIDECAR_TEXT, 100}, {"b", STATSIDECAR_TEXT, 100}},
+         155,
+         STATSIDECAR_TOO_LONG,
+         {-1}},
 	{"JSON of the caller's is not cut", {{"a", STATSIDECAR_JSON, 5000}}, PIPE_SIZE, STATSIDECAR_TOO_LONG, {-1}},
 	{"100 KB of each",
-	 {{"error_message", STATSIDECAR_TEXT, 100000}, {"backtrace", STATSIDECAR_TEXTS, 10000},
-	  {"step_results", STATSIDECAR_JSON, 100000}, {"step_inputs", STATSIDECAR_JSON, 100000}},
-	 PIPE_SIZE, 0, {4013, 0, 0, 0}},
+         {{"error_message", STATSIDECAR_TEXT, 100000},
+          {"backtrace", STATSIDECAR_TEXTS, 10000},
+          {"step_results", STATSIDECAR_JSON, 100000},
+          {"step_inputs", STATSIDECAR_JSON, 100000}},
+         PIPE_SIZE,
+         0,
+         {4013, 0, 0, 0}},
 };
 
 /* Memory for the texts of one row. */
@@ -257,7 +363,8 @@ static void part_check(int row, int part, const json_t *value)
 	size_t got = is_text ? json_string_length(value) : json_array_size(value);
 	size_t want = shortened[row].left[part] < 0 ? whole : (size_t)shortened[row].left[part];
 
-	ck_assert_msg(is_text ? json_is_string(value) : json_is_array(value), "%s: %s has another type", shortened[row].name, made->name);
+	ck_assert_msg(is_text ? json_is_string(value) : json_is_array(value), "%s: %s has another type",
+	              shortened[row].name, made->name);
 	ck_assert_msg(got == want, "%s: %s: got %zu left, want %zu", shortened[row].name, made->name, got, want);
 }
 
@@ -273,7 +380,8 @@ START_TEST(shorten)
 	for (int i = 0; i < OWN_MAX && shortened[_i].parts[i].name != NULL; i++)
 		own[publication.own.count++] = part_make(&shortened[_i].parts[i]);
 	got = written(&publication, shortened[_i].size, &result, &is_shortened);
-	ck_assert_msg(result == shortened[_i].result, "%s: got the result %d, want %d", shortened[_i].name, result, shortened[_i].result);
+	ck_assert_msg(result == shortened[_i].result, "%s: got the result %d, want %d", shortened[_i].name, result,
+	              shortened[_i].result);
 	if (result == 0) {
 		ck_assert_msg(strlen(got) <= shortened[_i].size, "%s: %zu bytes", shortened[_i].name, strlen(got));
 		ck_assert_msg(is_shortened == (_i > 0), "%s: not told", shortened[_i].name);

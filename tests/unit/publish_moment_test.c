@@ -31,7 +31,8 @@ START_TEST(moment)
 	char out[MOMENT_TEXT_MAX];
 	struct span got = {out, statsidecar_moment_write(out, moments[_i].unix_ns)};
 
-	ck_assert_msg(span_is(got, moments[_i].want), "%s: got %.*s, want %s", moments[_i].name, SPAN_ARG(got), moments[_i].want);
+	ck_assert_msg(span_is(got, moments[_i].want), "%s: got %.*s, want %s", moments[_i].name, SPAN_ARG(got),
+	              moments[_i].want);
 }
 END_TEST
 
@@ -57,7 +58,8 @@ START_TEST(duration)
 	char out[MOMENT_TEXT_MAX];
 	struct span got = {out, statsidecar_moment_write_duration(out, durations[_i].duration_ns)};
 
-	ck_assert_msg(span_is(got, durations[_i].want), "%s: got %.*s, want %s", durations[_i].name, SPAN_ARG(got), durations[_i].want);
+	ck_assert_msg(span_is(got, durations[_i].want), "%s: got %.*s, want %s", durations[_i].name, SPAN_ARG(got),
+	              durations[_i].want);
 }
 END_TEST
 

@@ -103,8 +103,8 @@ static void publish_until(struct statsidecar *publisher, int number, int want)
 	int result;
 
 	while ((result = publish_numbered(publisher, number)) != want) {
-		ck_assert_msg(result == STATSIDECAR_AWAY || result == STATSIDECAR_OK || result == STATSIDECAR_NO_PIPE, "%s",
-		              statsidecar_result_text(result));
+		ck_assert_msg(result == STATSIDECAR_AWAY || result == STATSIDECAR_OK || result == STATSIDECAR_NO_PIPE,
+		              "%s", statsidecar_result_text(result));
 		sched_yield();
 	}
 }
@@ -134,8 +134,9 @@ START_TEST(what_is_not_dated_is_dated_now)
 
 	ck_assert_int_eq(statsidecar_publish_event(publisher, "order.created", NULL, 0), STATSIDECAR_OK);
 	event = json_loads(received(reader), 0, NULL);
-	ck_assert_int_eq(sscanf(json_string_value(json_object_get(event, "timestamp")), "%4d-%*2d-%*2dT%*2d:%*2d:%*2d.%6dZ",
-	                        &year, &fraction), 2);
+	ck_assert_int_eq(sscanf(json_string_value(json_object_get(event, "timestamp")),
+	                        "%4d-%*2d-%*2dT%*2d:%*2d:%*2d.%6dZ", &year, &fraction),
+	                 2);
 	json_decref(event);
 	statsidecar_close(publisher);
 	close(reader);
@@ -354,7 +355,8 @@ START_TEST(a_program_that_closes_the_descriptor)
 
 	ck_assert_int_eq(fstat(reader, &pipe), 0);
 	for (int fd = 3; fd < 256; fd++) {
-		if (fd != reader && fstat(fd, &status) == 0 && status.st_dev == pipe.st_dev && status.st_ino == pipe.st_ino)
+		if (fd != reader && fstat(fd, &status) == 0 && status.st_dev == pipe.st_dev &&
+		    status.st_ino == pipe.st_ino)
 			closed += close(fd) == 0;
 	}
 	ck_assert_int_eq(closed, 1);
@@ -511,7 +513,8 @@ static int unix_bind(const char *name)
 	if (*name == '@')
 		address.sun_path[0] = '\0';
 	ck_assert_int_eq(bind(fd, (struct sockaddr *)&address,
-	                      (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len + (*name == '@' ? 0 : 1))), 0);
+	                      (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len + (*name == '@' ? 0 : 1))),
+	                 0);
 	return fd;
 }
 

@@ -10,7 +10,7 @@
 
 Suite *publish_target_suite(void);
 
-#define PATH_107 \
+#define PATH_107                                                       \
 	"/12345678901234567890123456789012345678901234567890123456789" \
 	"01234567890123456789012345678901234567890123456"
 
@@ -76,7 +76,8 @@ static void describe_udp(char *out, size_t size, const struct target *target)
 		bytes = &v6->sin6_addr;
 		port = v6->sin6_port;
 	}
-	snprintf(out, size, "udp %s %d", inet_ntop(target->address.ss_family, bytes, address, sizeof address), ntohs(port));
+	snprintf(out, size, "udp %s %d", inet_ntop(target->address.ss_family, bytes, address, sizeof address),
+	         ntohs(port));
 }
 
 static void describe_unix(char *out, size_t size, const struct target *target)
@@ -107,7 +108,8 @@ START_TEST(target)
 		describe_udp(got, sizeof got, &made);
 	else
 		describe_unix(got, sizeof got, &made);
-	ck_assert_msg(strcmp(got, targets[_i].want) == 0, "%s: got %s, want %s", targets[_i].name, got, targets[_i].want);
+	ck_assert_msg(strcmp(got, targets[_i].want) == 0, "%s: got %s, want %s", targets[_i].name, got,
+	              targets[_i].want);
 	ck_assert_str_eq(made.url, targets[_i].url);
 }
 END_TEST

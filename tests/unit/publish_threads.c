@@ -31,7 +31,8 @@ static void tell(bool is_ok, const char *name)
 static void *publish(void *argument)
 {
 	const char *name = argument;
-	static const char filler[] = "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx";
+	static const char filler[] =
+		"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx";
 	struct statsidecar_step step = {.step_name = name};
 
 	for (int i = 0; i < EVENTS; i++) {
@@ -80,7 +81,8 @@ static void line_check(struct reader *reader)
 {
 	static const char head[] = "{\"event\":\"";
 	size_t head_len = strlen(head);
-	bool is_whole = reader->len > head_len && memcmp(reader->line, head, head_len) == 0 && reader->line[reader->len - 1] == '}';
+	bool is_whole = reader->len > head_len && memcmp(reader->line, head, head_len) == 0 &&
+	                reader->line[reader->len - 1] == '}';
 	bool is_one = memmem(reader->line + 1, reader->len > 0 ? reader->len - 1 : 0, head, head_len) == NULL;
 
 	reader->lines++;
@@ -146,8 +148,10 @@ static void pipes_are_replaced(void)
 		torn += readers[i].torn;
 	}
 	sent = statsidecar_count(publisher, STATSIDECAR_OK);
-	printf("# %llu sent, %llu arrived on %d pipes, %llu dropped\n", (unsigned long long)sent, (unsigned long long)lines, count,
-	       (unsigned long long)(statsidecar_count(publisher, STATSIDECAR_FULL) + statsidecar_count(publisher, STATSIDECAR_AWAY)));
+	printf("# %llu sent, %llu arrived on %d pipes, %llu dropped\n", (unsigned long long)sent,
+	       (unsigned long long)lines, count,
+	       (unsigned long long)(statsidecar_count(publisher, STATSIDECAR_FULL) +
+	                            statsidecar_count(publisher, STATSIDECAR_AWAY)));
 	tell(lines == sent && lines > 0, "what was sent has arrived, once");
 	tell(torn == 0, "no line is torn");
 	tell(sent + statsidecar_count(publisher, STATSIDECAR_FULL) + statsidecar_count(publisher, STATSIDECAR_AWAY) ==
@@ -157,7 +161,8 @@ static void pipes_are_replaced(void)
 	unlink(path);
 }
 
-/* Closed and opened again and again: writes fail with EPIPE in all threads at once, and SIGPIPE would end the program. */
+/* Closed and opened again and again: writes fail with EPIPE in all threads at once, and SIGPIPE would end the program.
+ */
 static void readers_come_and_go(void)
 {
 	static struct reader reader;
