@@ -1,7 +1,9 @@
 #include "command/configuration.h"
 
 #include <stdio.h>
+#include <string.h>
 #include <sys/random.h>
+#include <sysexits.h>
 
 #include "clock.h"
 
@@ -27,11 +29,21 @@ static void problems_print(const struct problems *problems)
 	}
 }
 
+/* Whether nothing but the command line is at fault: its texts are marked with the option's name. */
+static bool are_of_command_line(const struct problems *problems)
+{
+	for (size_t i = 0; i < problems->count; i++) {
+		if (problems->items[i].mark.file == NULL || strncmp(problems->items[i].mark.file, "--", 2) != 0)
+			return false;
+	}
+	return problems->count > 0;
+}
+
 int configuration_load(struct configuration *configuration, const struct settings_request *request)
 {
 	struct problems problems = {.count = 0};
 	struct hash_key key;
-	int result = -1;
+	int result;
 
 	*configuration = (struct configuration){.settings = settings_load(request, &problems)};
 	/* Settings with faults in them are good for finding those that only the compiler sees. */
@@ -41,6 +53,8 @@ int configuration_load(struct configuration *configuration, const struct setting
 	}
 	if (problems.count == 0 && configuration->mapping != NULL)
 		result = 0;
+	else
+		result = are_of_command_line(&problems) ? -EX_USAGE : -EX_CONFIG;
 	problems_sort(&problems);
 	problems_print(&problems);
 	problems_fini(&problems);

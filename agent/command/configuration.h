@@ -11,7 +11,8 @@ struct configuration {
 	struct mapping *mapping;
 };
 
-/* 0, or -1 with every fault printed on standard error as `FILE:LINE:COLUMN: error: TEXT` (the exit status is EX_CONFIG then). */
+/* 0; else every fault is printed on standard error as `FILE:LINE:COLUMN: error: TEXT`, and the result is the exit status made
+ * negative: EX_CONFIG, or EX_USAGE where only the command line is at fault. */
 int configuration_load(struct configuration *configuration, const struct settings_request *request)
 	__attribute__((warn_unused_result));
 void configuration_free(struct configuration *configuration);

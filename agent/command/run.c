@@ -87,8 +87,9 @@ static int run_run(int argc, char **argv)
 
 	if (status != 0)
 		return status;
-	if (configuration_load(&configuration, &arguments.request) < 0)
-		return EX_CONFIG;
+	status = configuration_load(&configuration, &arguments.request);
+	if (status < 0)
+		return -status;
 	log_configure(configuration.settings->log_level, configuration.settings->log_format);
 	agent = agent_new(configuration.settings, configuration.mapping, &arguments.request);
 	if (agent == NULL) {

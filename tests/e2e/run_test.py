@@ -62,7 +62,7 @@ REFUSED = [
 def _(arguments, status, words):
     done = command(*arguments)
     if status is None:
-        true(done.returncode in (EX_USAGE, EX_CONFIG), f"status {done.returncode}")
+        equal(done.returncode, EX_USAGE, done.stderr)
     else:
         equal(done.returncode, status, done.stderr)
     contains(done.stderr, words)
