@@ -117,7 +117,7 @@ static void plan_metric(struct plans *plans, struct plan_metric *plan, const str
 	for (uint16_t i = 0; i < plans->mapping->output_count; i++) {
 		/* A name that may become another yet, or is another each time, gets room for any. */
 		const size_t prefix = span_cut(plans->mapping->outputs[i].prefix, NAME_MAX_LEN).len;
-		const size_t room = plan->name == PLAN_NAME_FIXED ? prefix + len : NAME_MAX_LEN;
+		const size_t room = plan->name == PLAN_NAME_FIXED && prefix + len < NAME_MAX_LEN ? prefix + len : NAME_MAX_LEN;
 		plan->heads[i].at = take(plans, room + SCAN_PAD);
 	}
 	plan->filtered = plan_write_heads(renderer, metric, (struct span){name, len}, plan->heads);

@@ -225,8 +225,11 @@ void rig_datagram(struct rig *rig, uint16_t input, struct span bytes)
 
 const char *rig_output(struct rig *rig, uint16_t output)
 {
-	flush(&rig->packers[output], &rig->sinks[output]);
-	return rig->sinks[output].text;
+	struct sink *sink = &rig->sinks[output];
+	flush(&rig->packers[output], sink);
+	if (sink->text)
+		sink->text[sink->len] = '\0';
+	return sink->text;
 }
 
 const char *rig_run(struct rig *rig, const char *events)
