@@ -1,6 +1,6 @@
 /* The way of a line without any descriptor: events from a file, through the translator, into datagrams that nobody sends.
  *
- *     inprocess -c CONFIG [--passes N] [--chunk BYTES] EVENTS
+ *     inprocess -c CONFIG [--passes N] [--chunk BYTES] [--tally] EVENTS
  *
  * Each pass takes the whole file in chunks, as reads of a pipe would give them. Prints one line of JSON, nanoseconds of CPU an
  * event: the fastest pass and the median one; `copy` is what putting the chunks into the stream's buffer takes, a part of both.
@@ -16,6 +16,7 @@
 #include <time.h>
 
 #include "command/configuration.h"
+#include "translate/tally.h"
 #include "translate/translate.h"
 
 enum { PASSES_MAX = 1000 };
@@ -33,6 +34,8 @@ struct bench {
 	struct packer *packer_list[OUTPUTS_MAX];
 	struct translator *translator;
 	struct line_stream stream;
+	struct tally *tally; /* as the agent does it while HTTP is on; NULL: not asked for */
+	struct moment now;
 	size_t chunk;
 	uint64_t bytes;
 	uint64_t datagrams;
@@ -103,6 +106,7 @@ static void bench_init(struct bench *bench, const char *config)
 static void bench_fini(struct bench *bench)
 {
 	translator_free(bench->translator);
+	tally_free(bench->tally);
 	line_stream_fini(&bench->stream);
 	accounts_fini(&bench->accounts);
 	for (uint16_t i = 0; i < bench->configuration.mapping->output_count; i++)
@@ -130,6 +134,8 @@ static void bench_pass(struct bench *bench, const struct corpus *corpus)
 			len = left;
 		memcpy(space, next, len);
 		line_stream_filled(&bench->stream, len);
+		bench->now.monotonic_ns += 1000 * 1000;
+		translator_set_time(bench->translator, bench->now);
 		next += len;
 		left -= len;
 		if (translate_stream(bench->translator, &bench->stream) != TRANSLATE_DONE)
@@ -197,6 +203,7 @@ int main(int argc, char **argv)
 	static const struct option options[] = {
 		{"passes", required_argument, NULL, 'p'},
 		{"chunk", required_argument, NULL, 'k'},
+		{"tally", no_argument, NULL, 't'},
 		{NULL, 0, NULL, 0},
 	};
 	static struct bench bench = {.chunk = 64 * 1024};
@@ -204,6 +211,7 @@ int main(int argc, char **argv)
 	const char *config = NULL;
 	unsigned long passes = 15;
 	struct result copy;
+	bool counts_identifiers = false;
 	int option;
 
 	while ((option = getopt_long(argc, argv, "c:", options, NULL)) != -1) {
@@ -211,15 +219,22 @@ int main(int argc, char **argv)
 		case 'c': config = optarg; break;
 		case 'p': passes = strtoul(optarg, NULL, 10); break;
 		case 'k': bench.chunk = strtoul(optarg, NULL, 10); break;
+		case 't': counts_identifiers = true; break;
 		default: return EX_USAGE;
 		}
 	}
 	if (config == NULL || optind + 1 != argc || passes == 0 || passes > PASSES_MAX || bench.chunk == 0) {
-		fputs("usage: inprocess -c CONFIG [--passes N] [--chunk BYTES] EVENTS\n", stderr);
+		fputs("usage: inprocess -c CONFIG [--passes N] [--chunk BYTES] [--tally] EVENTS\n", stderr);
 		return EX_USAGE;
 	}
 	corpus_read(&corpus, argv[optind]);
 	bench_init(&bench, config);
+	if (counts_identifiers) {
+		bench.tally = tally_new(&bench.configuration.mapping->hash_key);
+		if (bench.tally == NULL)
+			die("tally_new");
+		translator_set_tally(bench.translator, bench.tally);
+	}
 	copy = measure(&bench, &corpus, (unsigned)passes, copy_pass);
 	report(&bench, copy, measure(&bench, &corpus, (unsigned)passes, bench_pass));
 	bench_fini(&bench);

@@ -8,6 +8,7 @@
 #include "map/catalogue.h"
 #include "map/lifecycle.h"
 #include "map/match.h"
+#include "translate/tally.h"
 
 enum plan_name {
 	PLAN_NAME_FIXED,     /* a literal name */
@@ -45,6 +46,7 @@ struct plan {
 	bool is_fallback;
 	uint8_t *variants; /* by standard field: the variant that applies, from 1 */
 	uint8_t *enters;   /* by lifecycle: the state that is entered, or STATE_NONE; NULL: it moves nothing */
+	struct tally_place seen;
 };
 
 struct plan_slot {

@@ -88,6 +88,9 @@ static void run_event(struct translator *translator, struct span line)
 		if (translator->move_count)
 			moves_make_gauges(translator);
 		finish(translator, outcome, line);
+		if (translator->tally)
+			tally_count(translator->tally, &plan->seen, plan->identity.event, plan->known != NULL, outcome,
+			            translator->now.monotonic_ns, line);
 		if (translator->move_count)
 			moves_end(translator);
 		return;

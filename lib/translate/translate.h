@@ -11,6 +11,7 @@
 #include "translate/accounts.h"
 
 struct translator;
+struct tally;
 struct trace;
 
 struct moment {
@@ -62,6 +63,9 @@ void translator_set_seed(struct translator *translator, uint64_t seed);
 
 /* Who watches each step (translate/trace.h), or NULL; borrowed. */
 void translator_set_trace(struct translator *translator, const struct trace *trace);
+
+/* Where identifiers are counted (translate/tally.h), or NULL; borrowed. */
+void translator_set_tally(struct translator *translator, struct tally *tally);
 
 void translator_set_time(struct translator *translator, struct moment now);
 

@@ -33,6 +33,7 @@ struct translator *translator_new(const struct mapping *mapping, struct accounts
 	if (observer)
 		translator->observer = *observer;
 	const uint32_t line_max = (mapping->limits.line > DATAGRAM_MAX ? mapping->limits.line : DATAGRAM_MAX) + READ_SIZE;
+	translator->line_size = line_max;
 	translator->marks = malloc((line_max + 64 + SCAN_SENTINELS) * sizeof(*translator->marks));
 	translator->value_text = calloc(1, READING_TEXT_SIZE);
 	if (translator->marks && translator->value_text && event_init(&translator->event, &mapping->fieldset, line_max) == 0 &&
@@ -84,6 +85,11 @@ void translator_set_seed(struct translator *translator, uint64_t seed)
 void translator_set_trace(struct translator *translator, const struct trace *trace)
 {
 	translator->trace = trace;
+}
+
+void translator_set_tally(struct translator *translator, struct tally *tally)
+{
+	translator->tally = tally;
 }
 
 void translator_set_time(struct translator *translator, struct moment now)

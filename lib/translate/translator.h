@@ -19,11 +19,13 @@ struct translator {
 	struct packer *const *packers;
 	struct translate_observer observer;
 	const struct trace *trace;
+	struct tally *tally;
 	struct lifecycle_event event;
 	struct subject subject;
 	struct renderer renderer;
 	struct plans plans;
 	uint32_t *marks;
+	uint32_t line_size;   /* of the longest line that they have room for */
 	char *value_text;
 	uint64_t random;
 	struct moment now;
