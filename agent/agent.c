@@ -9,6 +9,8 @@
 #include "clock.h"
 #include "counters.h"
 #include "input/passed.h"
+#include "leaving.h"
+#include "notify.h"
 
 enum {
 	/* So long an output may be away before readiness is told nevertheless: it cannot be waited for for ever. */
@@ -53,9 +55,12 @@ static void agent_on_input_ended(struct input_owner *owner, struct input *input)
 {
 	struct agent *agent = AGENT_OF(owner, input_owner);
 
-	if (agent->phase == PHASE_RUNNING)
+	agent->ended_count++;
+	if (agent->phase == PHASE_RUNNING && !reload_is_under_way(agent))
 		log_info("input %s has ended", input->settings->label);
-	if (++agent->ended_count == agent->input_count)
+	if (reload_is_under_way(agent))
+		reload_on_input_ended(agent);
+	else if (agent->ended_count == agent->input_count)
 		stopping_begin_sending(agent); /* the flush that follows ends the loop */
 }
 
@@ -64,8 +69,10 @@ static void agent_on_output_ended(struct output_owner *owner, struct output *out
 	struct agent *agent = AGENT_OF(owner, output_owner);
 
 	log_error("output %s was closed by its reader", output->settings->label);
+	if (leaving_has(agent, output))
+		return;
 	for (size_t i = 0; i < agent->output_count; i++) {
-		if (agent->outputs[i] != NULL && !agent->outputs[i]->is_over)
+		if (!agent->outputs[i]->is_over)
 			return;
 	}
 	agent->status = EX_IOERR;
@@ -78,8 +85,12 @@ void agent_refresh(struct agent *agent)
 {
 	for (size_t i = 0; i < agent->input_count; i++)
 		input_refresh(agent->inputs[i]);
-	for (size_t i = 0; i < agent->output_count; i++)
-		agent->rules->accounts.outputs[i].pending = output_pending(agent->outputs[i]);
+	for (size_t i = 0; i < agent->output_count; i++) {
+		struct output_accounts *accounts = &agent->rules->accounts.outputs[i];
+
+		accounts->pending = output_pending(agent->outputs[i]) + leaving_pending(agent, accounts);
+		accounts->is_up = agent->outputs[i]->is_open;
+	}
 	translator_refresh(agent->rules->translator);
 }
 
@@ -90,13 +101,6 @@ static void agent_report(void *context)
 	agent_refresh(agent);
 	counters_log(&agent->rules->accounts, agent->rules->mapping);
 	log_tell_hidden();
-}
-
-static void agent_reload(void *context)
-{
-	const struct agent *agent = context;
-
-	log_warn("HUP: a changed configuration is read at the next start; still running on %s", agent->rules->settings->origin);
 }
 
 /* ---- life ---- */
@@ -129,7 +133,10 @@ static int agent_init_events(struct agent *agent)
 	agent->resume = event_new(agent->base, -1, 0, pacing_on_resume, agent);
 	agent->grace = evtimer_new(agent->base, stopping_on_grace, agent);
 	agent->moves = evtimer_new(agent->base, pacing_on_moves, agent);
-	return agent->resume == NULL || agent->grace == NULL || agent->moves == NULL ? -1 : 0;
+	agent->sweep = event_new(agent->base, -1, 0, leaving_on_sweep, agent);
+	if (agent->resume == NULL || agent->grace == NULL || agent->moves == NULL || agent->sweep == NULL)
+		return -1;
+	return 0;
 }
 
 struct agent *agent_new(struct settings *settings, struct mapping *mapping, const struct settings_request *request)
@@ -145,14 +152,16 @@ struct agent *agent_new(struct settings *settings, struct mapping *mapping, cons
 	agent->rules = rules;
 	agent->request = request;
 	agent->view.last_reload_successful = true;
+	agent->view.reload_faults = "";
 	event_set_log_callback(agent_log_libevent);
 	agent->base = loop_new();
 	if (agent->base == NULL)
 		goto fail;
 	agent->resolver = resolver_new(agent->base);
-	agent->handler = (struct signals_handler){agent, stopping_on_signal, agent_reload, agent_report};
+	agent->handler = (struct signals_handler){agent, stopping_on_signal, reload_on_signal, agent_report};
 	agent->signals = signals_new(agent->base, &agent->handler);
-	if (agent->resolver == NULL || agent->signals == NULL || agent_init_events(agent) < 0)
+	agent->reload = reload_new(agent);
+	if (agent->resolver == NULL || agent->signals == NULL || agent->reload == NULL || agent_init_events(agent) < 0)
 		goto fail;
 	agent->input_owner = (struct input_owner){.base = agent->base,
 	                                          .line_max = mapping->limits.line,
@@ -176,10 +185,10 @@ void agent_free(struct agent *agent)
 		return;
 	for (size_t i = 0; i < agent->input_count; i++)
 		input_close(agent->inputs[i]);
-	for (size_t i = 0; i < agent->output_count; i++) {
+	for (size_t i = 0; i < agent->output_count; i++)
 		output_free(agent->outputs[i]);
-		agent->outputs[i] = NULL;
-	}
+	leaving_free_all(agent);
+	reload_free(agent->reload);
 	rules_retire(agent->rules);
 	if (agent->grace != NULL)
 		event_free(agent->grace);
@@ -187,19 +196,14 @@ void agent_free(struct agent *agent)
 		event_free(agent->moves);
 	if (agent->resume != NULL)
 		event_free(agent->resume);
+	if (agent->sweep != NULL)
+		event_free(agent->sweep);
+	notify_stop();
 	signals_free(agent->signals);
 	resolver_free(agent->resolver);
 	if (agent->base != NULL)
 		event_base_free(agent->base);
 	free(agent);
-}
-
-static void agent_warn_of_origin(const struct output_settings *settings)
-{
-	if (settings->origin_is_unknown)
-		log_warn("output %s: its origin is not known: %s; its metrics carry none", settings->label,
-		         settings->origin == ORIGIN_SELF ? "no container id is found, and DD_EXTERNAL_ENV is not set"
-		                                         : "DD_ENTITY_ID is not set");
 }
 
 static int agent_open_outputs(struct agent *agent, struct failure *failure)
@@ -212,7 +216,7 @@ static int agent_open_outputs(struct agent *agent, struct failure *failure)
 
 		if (output == NULL)
 			return -1;
-		agent_warn_of_origin(&settings->outputs[i]);
+		rules_warn_of_origin(&settings->outputs[i]);
 		agent->outputs[i] = output;
 		agent->rules->packers[i] = &output->packer;
 		agent->output_count++;
@@ -258,10 +262,11 @@ int agent_open(struct agent *agent, struct failure *failure)
 
 static void agent_log_end(struct agent *agent)
 {
-	unsigned long long received = 0;
+	unsigned long long received;
 	unsigned long long sent = 0;
 
 	agent_refresh(agent);
+	received = agent->rules->accounts.removed_received;
 	for (size_t i = 0; i < INPUTS_MAX; i++)
 		received += agent->rules->accounts.inputs[i].received;
 	for (size_t i = 0; i < agent->output_count; i++)
@@ -274,10 +279,15 @@ int agent_run(struct agent *agent)
 {
 	const struct settings *settings = agent->rules->settings;
 
+	for (size_t i = 0; i < agent->input_count; i++)
+		input_start(agent->inputs[i]);
+	reload_watch(agent);
+	notify_start(agent->base);
 	agent->ready_monotonic_ns = clock_monotonic_ns();
 	agent->view.ready_realtime_ns = clock_realtime_ns();
 	log_info("ready: %zu of %zu inputs, %zu outputs, configuration %s", agent->input_count, settings->input_count,
 	         agent->output_count, settings->origin);
+	notify_ready("running on %s", settings->origin);
 	event_base_dispatch(agent->base);
 	agent_log_end(agent);
 	log_tell_hidden();
@@ -311,7 +321,6 @@ const struct agent_view *agent_view(struct agent *agent)
 	view->input_count = agent->input_count;
 	view->outputs = agent->outputs;
 	view->output_count = agent->output_count;
-	view->reload_faults = "";
 	view->is_stopping = agent->phase != PHASE_RUNNING;
 	return view;
 }

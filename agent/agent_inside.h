@@ -5,7 +5,7 @@
  *     pacing.c     who waits for whom: flushing, blocking, going on
  *     stopping.c   signals that end it, the grace
  *     reload.c     another configuration, swapped in as a whole
- *     leaving.c    outputs that a reload has removed, and that still hold something
+ *     leaving.c    outputs that a reload has removed, and that still hold something (leaving.h)
  */
 #ifndef STATSIDECAR_AGENT_INSIDE_H
 #define STATSIDECAR_AGENT_INSIDE_H
@@ -39,7 +39,6 @@ enum phase {
 
 struct leaving;
 struct reload;
-struct watch;
 
 struct agent {
 	struct input_owner input_owner;
@@ -51,6 +50,7 @@ struct agent {
 	struct event *resume; /* made active once nothing blocks any more */
 	struct event *grace;  /* timer */
 	struct event *moves;  /* timer: what lifecycles do by themselves */
+	struct event *sweep;  /* made active once an output that leaves may be freed */
 	const struct settings_request *request;
 	struct rules *rules;
 	struct input *inputs[INPUTS_MAX];
@@ -61,7 +61,6 @@ struct agent {
 	size_t next_resumed; /* whose turn it is to go on first */
 	struct leaving *leaving;
 	struct reload *reload;
-	struct watch *watch;
 	struct agent_part parts[AGENT_PARTS_MAX];
 	size_t part_count;
 	struct agent_view view;
@@ -80,6 +79,8 @@ int rules_start(struct rules *rules) __attribute__((warn_unused_result));
 /* What only the rules in force need goes at once, the settings with their last user. */
 void rules_retire(struct rules *rules);
 void rules_release(struct rules *rules);
+/* An output whose origin the environment does not tell. */
+void rules_warn_of_origin(const struct output_settings *settings);
 
 /* ---- pacing.c ---- */
 
@@ -100,6 +101,19 @@ void stopping_begin_sending(struct agent *agent);
 /* Ends the loop, if nothing is left to send. */
 void stopping_end_when_sent(struct agent *agent);
 uint64_t stopping_dropped(const struct agent *agent);
+
+/* ---- reload.c ---- */
+
+/* NULL only without memory. */
+struct reload *reload_new(struct agent *agent);
+void reload_free(struct reload *reload);
+void reload_on_signal(void *context);
+/* The loop is about to run: from now on changed files are noticed. */
+void reload_watch(struct agent *agent);
+/* One that waits for removed inputs: an input has ended; it is given up, because the agent ends. */
+bool reload_is_under_way(const struct agent *agent);
+void reload_on_input_ended(struct agent *agent);
+void reload_abandon(struct agent *agent);
 
 /* ---- agent.c ---- */
 

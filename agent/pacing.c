@@ -1,5 +1,6 @@
 #include "agent_inside.h"
 #include "clock.h"
+#include "leaving.h"
 
 void pacing_begin(struct agent *agent)
 {
@@ -28,20 +29,26 @@ static void pacing_await_moves(struct agent *agent)
 		event_add(agent->moves, &(struct timeval){.tv_sec = due_ms / 1000, .tv_usec = due_ms % 1000 * 1000});
 }
 
-bool pacing_flush(struct agent *agent)
+void pacing_review(struct agent *agent)
 {
 	bool was_blocked = agent->is_blocked;
 
-	for (size_t i = 0; i < agent->output_count; i++)
-		output_flush(agent->outputs[i]);
 	agent->is_blocked = pacing_must_wait(agent);
-	if (agent->is_blocked && !was_blocked) {
+	if (agent->is_blocked) {
 		for (size_t i = 0; i < agent->input_count; i++)
 			input_pause(agent->inputs[i]);
 	} else if (!agent->is_blocked && was_blocked) {
 		/* Not here: an input may be in the middle of its turn. */
 		event_active(agent->resume, 0, 0);
 	}
+}
+
+bool pacing_flush(struct agent *agent)
+{
+	for (size_t i = 0; i < agent->output_count; i++)
+		output_flush(agent->outputs[i]);
+	pacing_review(agent);
+	leaving_review(agent);
 	stopping_end_when_sent(agent);
 	pacing_await_moves(agent);
 	return !agent->is_blocked;

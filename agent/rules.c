@@ -87,3 +87,11 @@ void rules_release(struct rules *rules)
 	settings_free(rules->settings);
 	free(rules);
 }
+
+void rules_warn_of_origin(const struct output_settings *settings)
+{
+	if (settings->origin_is_unknown)
+		log_warn("output %s: its origin is not known: %s; its metrics carry none", settings->label,
+		         settings->origin == ORIGIN_SELF ? "no container id is found, and DD_EXTERNAL_ENV is not set"
+		                                         : "DD_ENTITY_ID is not set");
+}

@@ -1,5 +1,7 @@
 #include "agent_inside.h"
 #include "clock.h"
+#include "leaving.h"
+#include "notify.h"
 
 static bool stopping_has_unsent(const struct agent *agent)
 {
@@ -7,7 +9,7 @@ static bool stopping_has_unsent(const struct agent *agent)
 		if (agent->outputs[i]->blocks && output_pending(agent->outputs[i]) > 0)
 			return true;
 	}
-	return false;
+	return leaving_has_unsent(agent);
 }
 
 void stopping_end_when_sent(struct agent *agent)
@@ -29,7 +31,7 @@ void stopping_begin_sending(struct agent *agent)
 
 uint64_t stopping_dropped(const struct agent *agent)
 {
-	uint64_t dropped = 0;
+	uint64_t dropped = leaving_dropped(agent);
 
 	for (size_t i = 0; i < agent->output_count; i++)
 		dropped += agent->rules->accounts.outputs[i].dropped;
@@ -43,6 +45,7 @@ static void stopping_give_up(struct agent *agent)
 	stopping_begin_sending(agent);
 	for (size_t i = 0; i < agent->output_count; i++)
 		output_give_up(agent->outputs[i]);
+	leaving_give_up(agent);
 	log_warn("shutdown_grace is over: %llu metrics dropped", (unsigned long long)(stopping_dropped(agent) - before));
 	event_base_loopbreak(agent->base);
 }
@@ -78,8 +81,12 @@ void stopping_on_signal(void *context, int number)
 	event_add(agent->grace, &grace);
 	if (agent->phase == PHASE_RUNNING)
 		agent->phase = PHASE_DRAINING;
+	notify_stopping();
+	reload_abandon(agent);
 	stopping_tell_parts(agent);
 	for (size_t i = 0; i < agent->input_count; i++)
 		input_drain(agent->inputs[i]);
+	if (agent->ended_count == agent->input_count)
+		stopping_begin_sending(agent);
 	(void)pacing_flush(agent);
 }

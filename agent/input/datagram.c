@@ -247,6 +247,11 @@ static void datagram_enlarge(const struct datagram_input *datagram)
 		         settings->label, given / 2, wanted);
 }
 
+static bool datagram_checks_senders(const struct datagram_input *datagram)
+{
+	return datagram->is_udp && !datagram->input.settings->allow_from_any;
+}
+
 static struct input *datagram_open(const struct input_settings *settings, struct input_owner *owner,
                                    struct failure *failure)
 {
@@ -260,7 +265,7 @@ static struct input *datagram_open(const struct input_settings *settings, struct
 	}
 	input_init(&datagram->input, &input_datagram, settings, owner);
 	datagram->is_udp = settings->endpoint.transport == TRANSPORT_UDP;
-	datagram->checks_senders = datagram->is_udp && !settings->allow_from_any;
+	datagram->checks_senders = datagram_checks_senders(datagram);
 	if (listen_open(&datagram->listening, settings, SOCK_DGRAM, failure) < 0)
 		goto fail;
 	if (datagram->is_udp) {
@@ -268,7 +273,7 @@ static struct input *datagram_open(const struct input_settings *settings, struct
 		datagram_enlarge(datagram);
 	}
 	datagram->ready = event_new(owner->base, datagram->listening.fd, EV_READ | EV_PERSIST, datagram_on_ready, datagram);
-	if (datagram->ready == NULL || event_add(datagram->ready, NULL) < 0) {
+	if (datagram->ready == NULL) {
 		failure_set(failure, "no memory for the event of %s", settings->endpoint.url);
 		listen_close(&datagram->listening, settings);
 		goto fail;
@@ -279,6 +284,31 @@ fail:
 	batch_leave();
 	free(datagram);
 	return NULL;
+}
+
+static void datagram_start(struct input *input)
+{
+	event_add(((struct datagram_input *)input)->ready, NULL);
+}
+
+static int datagram_prepare(struct input *input, const struct input_settings *next, uint32_t line_max,
+                            struct failure *failure)
+{
+	(void)input;
+	(void)next;
+	(void)line_max;
+	(void)failure;
+	return 0;
+}
+
+static void datagram_adopt(struct input *input, const struct input_settings *old)
+{
+	struct datagram_input *datagram = (struct datagram_input *)input;
+
+	datagram->checks_senders = datagram_checks_senders(datagram);
+	if (datagram->is_udp && input->settings->receive_buffer != old->receive_buffer)
+		datagram_enlarge(datagram);
+	listen_adopt(&datagram->listening, input->settings, old);
 }
 
 static void datagram_close(struct input *input)
@@ -293,6 +323,9 @@ static void datagram_close(struct input *input)
 
 const struct input_kind input_datagram = {
 	.open = datagram_open,
+	.start = datagram_start,
+	.prepare = datagram_prepare,
+	.adopt = datagram_adopt,
 	.close = datagram_close,
 	.drain = datagram_drain,
 	.refresh = datagram_refresh,

@@ -19,6 +19,7 @@ enum { PIPE_SIZE = 1024 * 1024 };
 struct fifo {
 	struct pausable pausable; /* first */
 	int fd;
+	bool is_created; /* by us, just now */
 };
 
 static int fifo_group(const char *name, gid_t *gid)
@@ -86,13 +87,11 @@ static int fifo_refuse(int fd)
 	return -1;
 }
 
-static int fifo_prepare(int fd, const struct input_settings *settings, bool is_created, struct failure *failure)
+static int fifo_set_rights(int fd, const struct input_settings *settings, struct failure *failure)
 {
 	const char *path = settings->endpoint.path;
 	gid_t gid;
 
-	if (!is_created)
-		return 0;
 	if (settings->group != NULL) {
 		if (fifo_group(settings->group, &gid) < 0)
 			return failure_set(failure, "there is no group %s for the pipe %s", settings->group, path);
@@ -119,7 +118,7 @@ static int fifo_open_path(const struct input_settings *settings, bool is_created
 		failure_set(failure, "%s is no pipe any more; it is left alone", path);
 		return fifo_refuse(fd);
 	}
-	if (fifo_prepare(fd, settings, is_created, failure) < 0)
+	if (is_created && fifo_set_rights(fd, settings, failure) < 0)
 		return fifo_refuse(fd);
 	return fd;
 }
@@ -144,7 +143,7 @@ static int fifo_take_passed(int fd)
 	return passed;
 }
 
-static int fifo_open_descriptor(const struct input_settings *settings, struct failure *failure)
+static int fifo_open_descriptor(struct fifo *fifo, const struct input_settings *settings, struct failure *failure)
 {
 	const char *path = settings->endpoint.path;
 	int created = fifo_create(settings, failure);
@@ -158,6 +157,7 @@ static int fifo_open_descriptor(const struct input_settings *settings, struct fa
 			unlink(path);
 		return -1;
 	}
+	fifo->is_created = created == 1;
 	fd = fifo_take_passed(fd);
 	if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
 		if (errno == EWOULDBLOCK)
@@ -180,7 +180,7 @@ static struct input *fifo_open(const struct input_settings *settings, struct inp
 		return NULL;
 	}
 	input_init(&fifo->pausable.input, &input_fifo, settings, owner);
-	fifo->fd = fifo_open_descriptor(settings, failure);
+	fifo->fd = fifo_open_descriptor(fifo, settings, failure);
 	if (fifo->fd < 0)
 		goto fail;
 	if (pausable_init(&fifo->pausable, fifo->fd, false, failure) < 0) {
@@ -191,6 +191,28 @@ static struct input *fifo_open(const struct input_settings *settings, struct inp
 fail:
 	free(fifo);
 	return NULL;
+}
+
+static bool has_other_rights(const struct input_settings *a, const struct input_settings *b)
+{
+	if (a->mode != b->mode || (a->group == NULL) != (b->group == NULL))
+		return true;
+	return a->group != NULL && strcmp(a->group, b->group) != 0;
+}
+
+static void fifo_adopt(struct input *input, const struct input_settings *old)
+{
+	struct failure failure;
+
+	if (has_other_rights(input->settings, old) &&
+	    fifo_set_rights(((struct fifo *)input)->fd, input->settings, &failure) < 0)
+		log_warn("%s", failure.text);
+}
+
+static void fifo_undo(struct input *input)
+{
+	if (((struct fifo *)input)->is_created)
+		unlink(input->settings->endpoint.path);
 }
 
 static void fifo_close(struct input *input)
@@ -204,6 +226,10 @@ static void fifo_close(struct input *input)
 
 const struct input_kind input_fifo = {
 	.open = fifo_open,
+	.start = pausable_start,
+	.prepare = pausable_prepare,
+	.adopt = fifo_adopt,
+	.undo = fifo_undo,
 	.close = fifo_close,
 	.pause = pausable_pause,
 	.resume = pausable_resume,

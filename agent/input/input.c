@@ -36,6 +36,34 @@ void input_init(struct input *input, const struct input_kind *kind, const struct
 	input->is_ended = false;
 }
 
+void input_start(struct input *input)
+{
+	input->kind->start(input);
+}
+
+int input_prepare(struct input *input, const struct input_settings *next, uint32_t line_max, struct failure *failure)
+{
+	return input->kind->prepare(input, next, line_max, failure);
+}
+
+void input_adopt(struct input *input, const struct input_settings *settings, uint16_t index,
+                 struct input_accounts *accounts)
+{
+	const struct input_settings *old = input->settings;
+
+	input->settings = settings;
+	input->index = index;
+	input->accounts = accounts;
+	input->kind->adopt(input, old);
+}
+
+void input_discard(struct input *input)
+{
+	if (input->kind->undo != NULL)
+		input->kind->undo(input);
+	input->kind->close(input);
+}
+
 void input_close(struct input *input)
 {
 	if (input != NULL)

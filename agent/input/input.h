@@ -1,8 +1,7 @@
 /* An input: where events come in. Each kind is a small struct of functions; the agent knows no more of it. An input
  * reads a bounded share at each wake-up, translates it at once and has everything sent before it returns to the loop.
  *
- * The settings are borrowed and must outlive the input; a reload that keeps an input open gives it new ones, a new index
- * and new accounts by assigning the fields. */
+ * The settings are borrowed: they must outlive the input, or be replaced by input_adopt(). */
 #ifndef STATSIDECAR_INPUT_INPUT_H
 #define STATSIDECAR_INPUT_INPUT_H
 
@@ -31,10 +30,18 @@ struct input_owner {
 };
 
 struct input_kind {
-	/* NULL, and why. */
+	/* NULL, and why. Nothing is read before start(). */
 	struct input *(*open)(const struct input_settings *settings, struct input_owner *owner, struct failure *failure);
+	void (*start)(struct input *input);
+	/* A reload: makes room for what other settings of the same endpoint and lines of line_max ask for, and changes nothing else;
+	 * -1, and why. Then, once the reload cannot fail any more, input->settings are those, and what can change while it is open
+	 * changes. */
+	int (*prepare)(struct input *input, const struct input_settings *next, uint32_t line_max, struct failure *failure);
+	void (*adopt)(struct input *input, const struct input_settings *old);
 	/* Releases everything, what the unfinished lines count as included: begin() has been called, flush() follows. */
 	void (*close)(struct input *input);
+	/* Takes away what opening has made besides; NULL where that is nothing. close() follows. */
+	void (*undo)(struct input *input);
 	/* Stops and starts reading; NULL for those that cannot make their writers wait. Each pause is followed by one resume. */
 	void (*pause)(struct input *input);
 	void (*resume)(struct input *input);
@@ -57,7 +64,14 @@ struct input {
 /* Opens what settings describe; NULL, and why. */
 struct input *input_open(const struct input_settings *settings, uint16_t index, struct input_accounts *accounts,
                          struct input_owner *owner, struct failure *failure);
+void input_start(struct input *input);
+int input_prepare(struct input *input, const struct input_settings *next, uint32_t line_max, struct failure *failure)
+	__attribute__((warn_unused_result));
+void input_adopt(struct input *input, const struct input_settings *settings, uint16_t index,
+                 struct input_accounts *accounts);
 void input_close(struct input *input);
+/* As if it had never been opened: it was not started, and the reload that it was for has failed. */
+void input_discard(struct input *input);
 void input_pause(struct input *input);
 void input_resume(struct input *input);
 void input_drain(struct input *input);

@@ -166,16 +166,32 @@ int listen_open(struct listen_socket *listening, const struct input_settings *se
 	return 0;
 }
 
-void listen_close(struct listen_socket *listening, const struct input_settings *settings)
+/* Whether the socket's file is still ours. */
+static bool listen_has_file(const struct listen_socket *listening, const char *path)
 {
 	struct stat status;
+
+	return listening->is_file && lstat(path, &status) == 0 && status.st_dev == listening->device &&
+	       status.st_ino == listening->inode;
+}
+
+void listen_adopt(const struct listen_socket *listening, const struct input_settings *settings,
+                  const struct input_settings *old)
+{
+	const char *path = settings->endpoint.path;
+
+	if (settings->mode != old->mode && listen_has_file(listening, path) && chmod(path, (mode_t)settings->mode) < 0)
+		log_warn("cannot set the mode of the socket %s: %s", path, strerror(errno));
+}
+
+void listen_close(struct listen_socket *listening, const struct input_settings *settings)
+{
 	const char *path = settings->endpoint.path;
 
 	if (listening->fd >= 0)
 		close(listening->fd);
 	listening->fd = -1;
-	if (listening->is_file && lstat(path, &status) == 0 && status.st_dev == listening->device &&
-	    status.st_ino == listening->inode)
+	if (listen_has_file(listening, path))
 		unlink(path);
 	listening->is_file = false;
 }

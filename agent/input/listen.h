@@ -21,6 +21,10 @@ struct listen_socket {
 int listen_open(struct listen_socket *listening, const struct input_settings *settings, int type, struct failure *failure)
 	__attribute__((warn_unused_result));
 
+/* Other settings of the same endpoint: the mode of a Unix socket's file. */
+void listen_adopt(const struct listen_socket *listening, const struct input_settings *settings,
+                  const struct input_settings *old);
+
 /* Closes it; removes a Unix socket's file where it is still ours. */
 void listen_close(struct listen_socket *listening, const struct input_settings *settings);
 

@@ -64,8 +64,18 @@ int pausable_init(struct pausable *pausable, int fd, bool may_block, struct fail
 		reader_fini(&pausable->reader);
 		return failure_set(failure, "no memory for the event of %s", pausable->input.settings->endpoint.url);
 	}
-	pausable_wait(pausable);
 	return 0;
+}
+
+void pausable_start(struct input *input)
+{
+	pausable_wait((struct pausable *)input);
+}
+
+int pausable_prepare(struct input *input, const struct input_settings *next, uint32_t line_max, struct failure *failure)
+{
+	(void)next;
+	return reader_prepare(&((struct pausable *)input)->reader, line_max, input, failure);
 }
 
 void pausable_fini(struct pausable *pausable)

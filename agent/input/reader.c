@@ -20,6 +20,13 @@ void reader_fini(struct reader *reader)
 	line_stream_fini(&reader->stream);
 }
 
+int reader_prepare(struct reader *reader, uint32_t line_max, const struct input *input, struct failure *failure)
+{
+	if (line_stream_grow(&reader->stream, line_max) == 0)
+		return 0;
+	return failure_set(failure, "no memory for longer lines of %s", input->settings->endpoint.url);
+}
+
 void reader_reset(struct reader *reader, int fd)
 {
 	struct line_stream empty = {.data = reader->stream.data, .size = reader->stream.size};

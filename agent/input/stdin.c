@@ -21,6 +21,12 @@ static struct input *stdin_open(const struct input_settings *settings, struct in
 	return &pausable->input;
 }
 
+static void stdin_adopt(struct input *input, const struct input_settings *old)
+{
+	(void)input;
+	(void)old;
+}
+
 static void stdin_close(struct input *input)
 {
 	struct pausable *pausable = (struct pausable *)input;
@@ -31,6 +37,9 @@ static void stdin_close(struct input *input)
 
 const struct input_kind input_stdin = {
 	.open = stdin_open,
+	.start = pausable_start,
+	.prepare = pausable_prepare,
+	.adopt = stdin_adopt,
 	.close = stdin_close,
 	.pause = pausable_pause,
 	.resume = pausable_resume,

@@ -34,7 +34,7 @@ struct stream_input {
 	struct listen_socket listening;
 	struct event *acceptable;
 	struct event *again; /* timer: accept again */
-	struct connection *connections;
+	struct connection **connections; /* each where it is for good: its event knows it by its address */
 	uint32_t size;
 	uint32_t open_count;
 	bool checks_senders;
@@ -79,9 +79,12 @@ static void connection_on_ready(evutil_socket_t fd, short what, void *context)
 
 static struct connection *stream_free_slot(struct stream_input *stream)
 {
+	/* After a reload with a smaller max_connections there are more slots than may be used. */
+	if (stream->open_count >= stream->input.settings->max_connections)
+		return NULL;
 	for (uint32_t i = 0; i < stream->size; i++) {
-		if (stream->connections[i].fd < 0)
-			return &stream->connections[i];
+		if (stream->connections[i]->fd < 0)
+			return stream->connections[i];
 	}
 	return NULL;
 }
@@ -194,7 +197,7 @@ static void stream_drain(struct input *input)
 	stream->is_draining = true;
 	owner->begin(owner);
 	for (uint32_t i = 0; i < stream->size; i++) {
-		struct connection *connection = &stream->connections[i];
+		struct connection *connection = stream->connections[i];
 
 		if (connection->fd < 0)
 			continue;
@@ -208,7 +211,7 @@ static void stream_drain(struct input *input)
 static void stream_free(struct stream_input *stream)
 {
 	for (uint32_t i = 0; i < stream->size; i++) {
-		struct connection *connection = &stream->connections[i];
+		struct connection *connection = stream->connections[i];
 
 		if (connection->fd >= 0)
 			connection_close(connection);
@@ -216,6 +219,7 @@ static void stream_free(struct stream_input *stream)
 			event_free(connection->ready);
 			reader_fini(&connection->reader);
 		}
+		free(connection);
 	}
 	if (stream->acceptable != NULL)
 		event_free(stream->acceptable);
@@ -226,6 +230,34 @@ static void stream_free(struct stream_input *stream)
 	free(stream);
 }
 
+/* -1 without memory: there are more slots than before, or not. */
+static int stream_grow(struct stream_input *stream, uint32_t size)
+{
+	struct connection **grown;
+
+	if (size <= stream->size)
+		return 0;
+	grown = realloc(stream->connections, size * sizeof(*grown));
+	if (grown == NULL)
+		return -1;
+	stream->connections = grown;
+	for (; stream->size < size; stream->size++) {
+		struct connection *connection = calloc(1, sizeof *connection);
+
+		if (connection == NULL)
+			return -1;
+		connection->stream = stream;
+		connection->fd = -1;
+		grown[stream->size] = connection;
+	}
+	return 0;
+}
+
+static bool stream_checks_senders(const struct input_settings *settings)
+{
+	return settings->endpoint.transport == TRANSPORT_TCP && !settings->allow_from_any;
+}
+
 static struct input *stream_open(const struct input_settings *settings, struct input_owner *owner, struct failure *failure)
 {
 	struct stream_input *stream = calloc(1, sizeof *stream);
@@ -234,13 +266,9 @@ static struct input *stream_open(const struct input_settings *settings, struct i
 		goto no_memory;
 	input_init(&stream->input, &input_stream, settings, owner);
 	stream->listening.fd = -1;
-	stream->checks_senders = settings->endpoint.transport == TRANSPORT_TCP && !settings->allow_from_any;
-	stream->connections = calloc(settings->max_connections, sizeof *stream->connections);
-	if (stream->connections == NULL)
+	stream->checks_senders = stream_checks_senders(settings);
+	if (stream_grow(stream, settings->max_connections) < 0)
 		goto no_memory;
-	stream->size = settings->max_connections;
-	for (uint32_t i = 0; i < stream->size; i++)
-		stream->connections[i] = (struct connection){.stream = stream, .fd = -1};
 	if (listen_open(&stream->listening, settings, SOCK_STREAM, failure) < 0)
 		goto fail;
 	if (listen(stream->listening.fd, BACKLOG) < 0) {
@@ -250,7 +278,7 @@ static struct input *stream_open(const struct input_settings *settings, struct i
 	stream->acceptable =
 		event_new(owner->base, stream->listening.fd, EV_READ | EV_PERSIST, stream_on_acceptable, stream);
 	stream->again = evtimer_new(owner->base, stream_on_again, stream);
-	if (stream->acceptable == NULL || stream->again == NULL || event_add(stream->acceptable, NULL) < 0)
+	if (stream->acceptable == NULL || stream->again == NULL)
 		goto no_memory;
 	listen_report(&stream->listening, settings);
 	return &stream->input;
@@ -262,6 +290,34 @@ fail:
 	return NULL;
 }
 
+static void stream_start(struct input *input)
+{
+	event_add(((struct stream_input *)input)->acceptable, NULL);
+}
+
+static int stream_prepare(struct input *input, const struct input_settings *next, uint32_t line_max,
+                          struct failure *failure)
+{
+	struct stream_input *stream = (struct stream_input *)input;
+
+	for (uint32_t i = 0; i < stream->size; i++) {
+		if (stream->connections[i]->has_buffer &&
+		    reader_prepare(&stream->connections[i]->reader, line_max, input, failure) < 0)
+			return -1;
+	}
+	if (stream_grow(stream, next->max_connections) < 0)
+		return failure_set(failure, "no memory for the connections of %s", next->endpoint.url);
+	return 0;
+}
+
+static void stream_adopt(struct input *input, const struct input_settings *old)
+{
+	struct stream_input *stream = (struct stream_input *)input;
+
+	stream->checks_senders = stream_checks_senders(input->settings);
+	listen_adopt(&stream->listening, input->settings, old);
+}
+
 static void stream_close(struct input *input)
 {
 	stream_free((struct stream_input *)input);
@@ -269,6 +325,9 @@ static void stream_close(struct input *input)
 
 const struct input_kind input_stream = {
 	.open = stream_open,
+	.start = stream_start,
+	.prepare = stream_prepare,
+	.adopt = stream_adopt,
 	.close = stream_close,
 	.drain = stream_drain,
 };

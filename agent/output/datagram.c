@@ -162,6 +162,13 @@ static void udp_fini(struct output *output)
 	free(udp);
 }
 
+static void udp_adopt(struct output *output)
+{
+	struct udp *udp = output->state;
+
+	name_adopt(udp->name, &output->settings->endpoint, output->settings->resolve_interval_ns);
+}
+
 static int udp_open(struct output *output)
 {
 	struct udp *udp = output->state;
@@ -201,6 +208,7 @@ static enum output_result udp_send(struct output *output)
 const struct output_kind output_udp = {
 	.init = udp_init,
 	.fini = udp_fini,
+	.adopt = udp_adopt,
 	.open = udp_open,
 	.shut = datagram_shut,
 	.send = udp_send,

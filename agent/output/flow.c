@@ -9,14 +9,35 @@ enum { FRAME_HEAD = 4 };
 static struct iovec vectors[2 * PACKER_CUTS];
 static unsigned char heads[PACKER_CUTS][FRAME_HEAD];
 
+static size_t flow_rest_size(const struct output_settings *settings)
+{
+	size_t longest = settings->max_datagram > LINE_OUT_MAX ? settings->max_datagram : LINE_OUT_MAX;
+
+	return longest + FRAME_HEAD + 1;
+}
+
 int flow_init(struct flow *flow, const struct output *output)
 {
-	size_t longest = output->settings->max_datagram > LINE_OUT_MAX ? output->settings->max_datagram : LINE_OUT_MAX;
-
-	flow->rest = malloc(longest + FRAME_HEAD + 1);
+	flow->rest_size = flow_rest_size(output->settings);
+	flow->rest = malloc(flow->rest_size);
 	flow->rest_len = 0;
 	flow->rest_sent = 0;
 	return flow->rest == NULL ? -1 : 0;
+}
+
+int flow_prepare(struct flow *flow, const struct output_settings *next, struct failure *failure)
+{
+	size_t size = flow_rest_size(next);
+	char *grown;
+
+	if (size <= flow->rest_size)
+		return 0;
+	grown = realloc(flow->rest, size);
+	if (grown == NULL)
+		return failure_set(failure, "no memory for the buffer of %s", next->endpoint.url);
+	flow->rest = grown;
+	flow->rest_size = size;
+	return 0;
 }
 
 void flow_fini(struct flow *flow)

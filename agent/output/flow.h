@@ -14,6 +14,7 @@ struct flow {
 	ssize_t (*write)(struct output *output, struct iovec *vectors, int count);
 	bool is_framed;
 	char *rest; /* the payload that is half sent, whole */
+	size_t rest_size;
 	size_t rest_len;
 	size_t rest_sent;
 };
@@ -21,6 +22,9 @@ struct flow {
 /* rest gets room for the longest payload of output. -1 without memory. */
 int flow_init(struct flow *flow, const struct output *output) __attribute__((warn_unused_result));
 void flow_fini(struct flow *flow);
+/* Room for longer payloads; -1, and why. */
+int flow_prepare(struct flow *flow, const struct output_settings *next, struct failure *failure)
+	__attribute__((warn_unused_result));
 
 /* As struct output_kind's; an error of the descriptor's gives OUTPUT_AWAY. */
 enum output_result flow_send(struct output *output, struct flow *flow);

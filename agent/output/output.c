@@ -274,13 +274,34 @@ void output_give_up(struct output *output)
 	output->held_metrics = 0;
 }
 
-static int output_prepare(struct output *output, struct failure *failure)
+static void output_set_form(struct output *output)
+{
+	output->blocks = output->settings->when_full == WHEN_FULL_BLOCK;
+	output->packer.keep = output->blocks ? 1 : PACKER_CUTS;
+	output->packer.max_datagram = output->settings->max_datagram;
+}
+
+int output_prepare(struct output *output, const struct output_settings *next, struct failure *failure)
+{
+	return output->kind->prepare == NULL ? 0 : output->kind->prepare(output, next, failure);
+}
+
+void output_adopt(struct output *output, const struct output_settings *settings, struct output_accounts *accounts)
+{
+	output->settings = settings;
+	output->accounts = accounts;
+	output_set_form(output);
+	if (output->kind->adopt != NULL)
+		output->kind->adopt(output);
+}
+
+static int output_init(struct output *output, struct failure *failure)
 {
 	const char *url = output->settings->endpoint.url;
 
 	if (packer_init(&output->packer, output->settings->max_datagram) < 0)
 		return failure_set(failure, "no memory for the buffer of %s", url);
-	output->packer.keep = output->blocks ? 1 : PACKER_CUTS;
+	output_set_form(output);
 	output->packer.flush = output_flush_packer;
 	output->packer.context = output;
 	output->retry = evtimer_new(output->owner->base, output_on_retry, output);
@@ -320,8 +341,7 @@ struct output *output_new(const struct output_settings *settings, struct output_
 	output->accounts = accounts;
 	output->owner = owner;
 	output->fd = -1;
-	output->blocks = settings->when_full == WHEN_FULL_BLOCK;
-	if (output_prepare(output, failure) < 0) {
+	if (output_init(output, failure) < 0) {
 		output_release(output);
 		return NULL;
 	}

@@ -40,6 +40,10 @@ struct output_kind {
 	 * can never work. */
 	int (*init)(struct output *output, struct failure *failure);
 	void (*fini)(struct output *output);
+	/* A reload: makes room for what other settings of the same endpoint ask for, and changes nothing else; -1, and why. Then
+	 * output->settings are those. NULL where there is nothing to do. */
+	int (*prepare)(struct output *output, const struct output_settings *next, struct failure *failure);
+	void (*adopt)(struct output *output);
 	/* Tries to open it, not waiting: 0, or what output_fail() gives. Calls output_opened() as soon as it is: at once, from
 	 * connected() below, or when its name is resolved. */
 	int (*open)(struct output *output);
@@ -74,6 +78,9 @@ struct output {
 
 struct output *output_new(const struct output_settings *settings, struct output_accounts *accounts,
                           struct output_owner *owner, struct failure *failure);
+int output_prepare(struct output *output, const struct output_settings *next, struct failure *failure)
+	__attribute__((warn_unused_result));
+void output_adopt(struct output *output, const struct output_settings *settings, struct output_accounts *accounts);
 /* Drops, counted, what was not sent. */
 void output_free(struct output *output);
 

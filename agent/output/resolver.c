@@ -199,7 +199,7 @@ struct name *name_new(struct resolver *resolver, const struct endpoint *endpoint
 		return NULL;
 	name->resolver = resolver;
 	name->endpoint = endpoint;
-	name->interval_ns = interval_ns > 0 ? interval_ns : NS_PER_S;
+	name->interval_ns = interval_ns;
 	name->changed = changed;
 	name->context = context;
 	name->is_fixed = name_is_known(name);
@@ -211,6 +211,20 @@ struct name *name_new(struct resolver *resolver, const struct endpoint *endpoint
 	if (!name->is_fixed)
 		name_ask_in(name, 0);
 	return name;
+}
+
+void name_adopt(struct name *name, const struct endpoint *endpoint, int64_t interval_ns)
+{
+	int64_t rest_ns;
+
+	name->endpoint = endpoint;
+	if (name->interval_ns == interval_ns)
+		return;
+	name->interval_ns = interval_ns;
+	if (name->is_fixed || name->is_failing || name->request != NULL)
+		return;
+	rest_ns = name->asked_ns + interval_ns - clock_monotonic_ns();
+	name_ask_in(name, rest_ns > 0 ? rest_ns : 0);
 }
 
 void name_free(struct name *name)

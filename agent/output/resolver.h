@@ -18,6 +18,8 @@ void resolver_free(struct resolver *resolver); /* after all its names */
  * borrowed. */
 struct name *name_new(struct resolver *resolver, const struct endpoint *endpoint, int64_t interval_ns,
                       void (*changed)(void *context), void *context);
+/* The same endpoint, in other settings. */
+void name_adopt(struct name *name, const struct endpoint *endpoint, int64_t interval_ns);
 void name_free(struct name *name);
 
 /* NULL while there is none. Valid until the next call of changed(). */

@@ -68,6 +68,11 @@ static void stdout_fini(struct output *output)
 	free(standard);
 }
 
+static int stdout_prepare(struct output *output, const struct output_settings *next, struct failure *failure)
+{
+	return flow_prepare(&((struct standard_output *)output->state)->flow, next, failure);
+}
+
 static void stdout_reopen(struct output *output, struct standard_output *standard)
 {
 	int fd = open("/proc/self/fd/1", O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
@@ -119,6 +124,7 @@ static enum output_result stdout_send(struct output *output)
 const struct output_kind output_stdout = {
 	.init = stdout_init,
 	.fini = stdout_fini,
+	.prepare = stdout_prepare,
 	.open = stdout_open,
 	.shut = stdout_shut,
 	.send = stdout_send,

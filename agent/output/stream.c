@@ -98,6 +98,19 @@ static void stream_fini(struct output *output)
 	free(stream);
 }
 
+static int stream_prepare(struct output *output, const struct output_settings *next, struct failure *failure)
+{
+	return flow_prepare(&((struct stream *)output->state)->flow, next, failure);
+}
+
+static void stream_adopt(struct output *output)
+{
+	struct stream *stream = output->state;
+
+	if (stream->name != NULL)
+		name_adopt(stream->name, &output->settings->endpoint, output->settings->resolve_interval_ns);
+}
+
 static void stream_shut(struct output *output)
 {
 	struct stream *stream = output->state;
@@ -196,6 +209,8 @@ static enum output_result stream_send(struct output *output)
 const struct output_kind output_stream = {
 	.init = stream_init,
 	.fini = stream_fini,
+	.prepare = stream_prepare,
+	.adopt = stream_adopt,
 	.open = stream_open,
 	.connected = stream_connected,
 	.shut = stream_shut,

@@ -96,6 +96,17 @@ static int path_parse(struct endpoint *endpoint, struct span text, struct arena 
 	return 0;
 }
 
+static bool is_same_text(const char *a, const char *b)
+{
+	return a == b || (a && b && strcmp(a, b) == 0);
+}
+
+bool endpoint_is_same(const struct endpoint *a, const struct endpoint *b)
+{
+	return a->transport == b->transport && a->is_abstract == b->is_abstract && a->port == b->port &&
+	       is_same_text(a->host, b->host) && is_same_text(a->path, b->path);
+}
+
 int endpoint_parse(struct endpoint *endpoint, struct span url, uint16_t default_port, struct arena *arena,
                    const char **why)
 {

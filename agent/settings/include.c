@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/hash.h"
 #include "settings/expand.h"
 #include "settings/fault.h"
 #include "settings/names.h"
@@ -16,6 +17,7 @@ enum {
 	/* More than any configuration; keeps a wrong path (/dev/zero) from filling the memory. */
 	FILE_SIZE_MAX = 8 << 20,
 	FILES_MAX = 256,
+	GLOBS_MAX = 64,
 };
 
 /* What a file is, whatever path led to it. */
@@ -101,6 +103,20 @@ static int request_open(const struct loader *loader, const struct request *reque
 	return result;
 }
 
+/* What a reload compares: which files were read, in which order, and what they said. */
+static void digest_add(struct loader *loader, const char *path, struct span text)
+{
+	struct hash_key key = {loader->settings->digest, 0};
+	key.k1 = hash_span(&key, span_of(path));
+	loader->settings->digest = hash_span(&key, text);
+}
+
+static void files_add(struct loader *loader, const char *path)
+{
+	if (loader->settings->file_count < FILES_MAX)
+		loader->settings->files[loader->settings->file_count++] = path;
+}
+
 /* Keys that only the own file may hold. */
 static void refuse_key(struct loader *loader, const struct node *key)
 {
@@ -163,7 +179,7 @@ static struct source *source_new(struct loader *loader, const struct request *re
 		const char *slash = strrchr(source->path, '/');
 		struct span directory = {source->path, slash ? (size_t)(slash - source->path) + 1 : 0};
 		source->directory = arena_copy(loader->reader->arena, directory).at;
-		loader->settings->files[loader->settings->file_count++] = source->path;
+		files_add(loader, source->path);
 	}
 	*loader->tail = source;
 	loader->tail = &source->next;
@@ -177,6 +193,8 @@ static void load(struct loader *loader, const struct request *request)
 	struct identity identity;
 	struct span text;
 	if (request_open(loader, request, &identity, &text) < 0) {
+		files_add(loader, name_keep(request->path));
+		digest_add(loader, request->path, (struct span){"", 0});
 		fault(reader->problems, request->mark, "cannot read `%s`: %s", request->path, strerror(errno));
 		return;
 	}
@@ -184,6 +202,8 @@ static void load(struct loader *loader, const struct request *request)
 	if (!loader_meet(loader, request, &identity))
 		return;
 	struct source *source = source_new(loader, request);
+	if (!request->pack)
+		digest_add(loader, source->path, text);
 	struct node *root = yaml_tree_read(text, source->path, reader->arena, reader->problems);
 	if (root) {
 		expand_tree(root, reader->arena, reader->problems);
@@ -215,6 +235,9 @@ static int compare_paths(const void *a, const void *b)
 static void load_glob(struct loader *loader, struct request request)
 {
 	glob_t found;
+	struct settings *settings = loader->settings;
+	if (settings->glob_count < GLOBS_MAX)
+		settings->globs[settings->glob_count++] = name_keep(request.path);
 	if (glob(request.path, GLOB_NOSORT, NULL, &found) == 0) {
 		qsort(found.gl_pathv, found.gl_pathc, sizeof(*found.gl_pathv), compare_paths);
 		for (size_t i = 0; i < found.gl_pathc; i++) {
@@ -246,6 +269,7 @@ static void load_include(struct loader *loader, const struct source *source, con
 	if (strpbrk(name, "*?[")) {
 		load_glob(loader, request);
 	} else if (is_name && access(request.path, F_OK) < 0) {
+		files_add(loader, name_keep(request.path));
 		fault(problems, entry->mark, "there is neither a pack `%s` nor a file `%s`%s%s%s", name, request.path,
 		      nearest ? "; did you mean `" : "", nearest ? nearest : "", nearest ? "`?" : "");
 	} else {
@@ -259,6 +283,7 @@ struct source *include_load(struct reader *reader, struct settings *settings, co
 	struct loader *loader = arena_alloc(reader->arena, sizeof(*loader));
 	*loader = (struct loader){.reader = reader, .settings = settings, .tail = &first};
 	settings->files = arena_array(reader->arena, FILES_MAX, sizeof(*settings->files));
+	settings->globs = arena_array(reader->arena, GLOBS_MAX, sizeof(*settings->globs));
 	struct request request = {config, pack_find(config), {name_keep(config), 0, 0}};
 	settings->origin = request.pack ? arena_printf(reader->arena, "built-in %s", config).at : name_keep(config);
 	load(loader, &request);

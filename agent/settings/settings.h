@@ -104,8 +104,11 @@ struct settings {
 	bool sandbox;
 	int64_t shutdown_grace_ns;
 
-	const char **files; /* every file that was read, packs left out; for watching */
+	const char **files; /* every file that was read or missed, packs left out; for watching */
 	size_t file_count;
+	const char **globs; /* patterns of `include`, as paths; for watching */
+	size_t glob_count;
+	uint64_t digest;    /* of all that was read: equal ones say the same */
 	const char *origin; /* where the configuration came from, for messages: a path or `built-in tasker` */
 };
 
@@ -130,6 +133,9 @@ void settings_names_free(void);
 
 /* `check --print`: the effective configuration as YAML, defaults and includes resolved. */
 void settings_print(const struct settings *settings, FILE *out);
+
+/* Whether both lead to the same place. */
+bool endpoint_is_same(const struct endpoint *a, const struct endpoint *b);
 
 /* Takes a URL apart; 0, or -1 and *why (static text that says what to write instead). The texts are put into arena. */
 int endpoint_parse(struct endpoint *endpoint, struct span url, uint16_t default_port, struct arena *arena,

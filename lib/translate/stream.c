@@ -70,6 +70,21 @@ static void check_rest(struct translator *translator, struct line_stream *stream
 		stream->start = stream->end;
 }
 
+/* A line that was read while limits.line was larger: this translator has no room to look at it. */
+static bool is_beyond(const struct translator *translator, const struct line_stream *stream, const char *line)
+{
+	return stream->size > translator->line_size && !memchr(line, '\n', translator->line_size);
+}
+
+static uint32_t skip_beyond(struct translator *translator, const struct line_stream *stream, const char *line)
+{
+	const char *end = rawmemchr(line, '\n');
+	const struct span rest = {line, (size_t)(end - line)};
+	if (!stream->is_skipping)
+		translate_reject(translator, OUTCOME_OVERSIZE, rest, "the line is longer than limits.line", 0);
+	return (uint32_t)rest.len;
+}
+
 enum translate_result translate_stream(struct translator *translator, struct line_stream *stream)
 {
 	translator->input = stream->input;
@@ -79,11 +94,12 @@ enum translate_result translate_stream(struct translator *translator, struct lin
 		if (stream->is_pausable && translator_is_blocked(translator))
 			return TRANSLATE_STOPPED;
 		const char *line = stream->data + stream->start;
-		const uint32_t len = scan_line(line, translator->marks);
+		const bool is_too_long = is_beyond(translator, stream, line);
+		const uint32_t len = is_too_long ? skip_beyond(translator, stream, line) : scan_line(line, translator->marks);
 		uint32_t done = len;
-		if (stream->is_in_batch)
+		if (stream->is_in_batch && !is_too_long)
 			done = translate_batch_rest(translator, line, len);
-		else if (!stream->is_skipping)
+		else if (!stream->is_skipping && !is_too_long)
 			done = translate_line(translator, line, len);
 		stream->is_skipping = false;
 		stream->is_in_batch = done < len;
