@@ -98,8 +98,7 @@ static void agent_report(void *context)
 {
 	struct agent *agent = context;
 
-	agent_refresh(agent);
-	counters_log(&agent->rules->accounts, agent->rules->mapping);
+	counters_log(agent_view(agent));
 	log_tell_hidden();
 }
 

@@ -36,6 +36,9 @@ static void visit_inputs(const struct visitor *visitor, const struct accounts *a
 	for (size_t i = 0; i < mapping->input_count; i++)
 		visit_one(visitor, "statsidecar_events_received_total", "input", mapping->inputs[i].label,
 		          accounts->inputs[i].received);
+	/* Beside the sum of the outcomes stands all that was received. */
+	if (accounts->removed_received > 0)
+		visit_one(visitor, "statsidecar_events_received_total", "input", SPAN("(removed)"), accounts->removed_received);
 	for (size_t i = 0; i < mapping->input_count; i++)
 		visit_one(visitor, "statsidecar_input_kernel_drops_total", "input", mapping->inputs[i].label,
 		          accounts->inputs[i].kernel_drops);
@@ -154,6 +157,19 @@ void counters_visit(const struct accounts *accounts, const struct mapping *mappi
 	visit_outputs(&visitor, accounts, mapping);
 }
 
+void counters_visit_reloads(const struct agent_view *view, void (*visit)(void *context, const struct counter *counter),
+                            void *context)
+{
+	struct visitor visitor = {visit, context};
+
+	for (size_t i = 0; i < RELOAD_RESULT_COUNT; i++)
+		visit_one(&visitor, "statsidecar_config_reloads_total", "result", span_of(reload_result_names[i]),
+		          view->reloads[i]);
+	visit(context, &(struct counter){.name = "statsidecar_config_last_reload_successful",
+	                                 .value = view->last_reload_successful,
+	                                 .is_gauge = true});
+}
+
 /* One line of the log that is being filled. */
 struct counters_line {
 	char text[2048];
@@ -209,11 +225,12 @@ static void counters_line_add(void *context, const struct counter *counter)
 	line->len += len;
 }
 
-void counters_log(const struct accounts *accounts, const struct mapping *mapping)
+void counters_log(const struct agent_view *view)
 {
 	struct counters_line line = {.len = 0};
 
-	counters_visit(accounts, mapping, counters_line_add, &line);
+	counters_visit(view->accounts, view->mapping, counters_line_add, &line);
+	counters_visit_reloads(view, counters_line_add, &line);
 	if (line.len > 0)
 		log_answer("counters:%s", line.text);
 	log_answer("counters: end");

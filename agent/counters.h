@@ -3,6 +3,7 @@
 #ifndef STATSIDECAR_COUNTERS_H
 #define STATSIDECAR_COUNTERS_H
 
+#include "agent.h"
 #include "map/mapping.h"
 #include "translate/accounts.h"
 
@@ -20,8 +21,11 @@ struct counter {
 void counters_visit(const struct accounts *accounts, const struct mapping *mapping,
                     void (*visit)(void *context, const struct counter *counter), void *context);
 
+void counters_visit_reloads(const struct agent_view *view, void (*visit)(void *context, const struct counter *counter),
+                            void *context);
+
 /* Everything to the log, as `counters: name{label="value"} 12 …` over as many lines as it takes, then `counters: end`. Rules,
  * fields, names and errors that were never counted are left out. */
-void counters_log(const struct accounts *accounts, const struct mapping *mapping);
+void counters_log(const struct agent_view *view);
 
 #endif
