@@ -35,8 +35,9 @@ static enum line_fate pack(struct translator *translator, uint16_t output, const
 		account->errors[OUTPUT_ERROR_TOO_LONG]++;
 		return LINE_TOO_LONG;
 	}
-	*line = (struct span){out, len};
 	packer_commit(packer, len);
+	/* Where it stands now: it may have moved. */
+	*line = (struct span){packer->buffer + packer->used - len - 1, len};
 	return LINE_PACKED;
 }
 

@@ -11,11 +11,13 @@ START_TEST(admits_up_to_its_limit)
 	struct guard guard;
 	ck_assert_int_eq(guard_init(&guard, limit), 0);
 	for (uint64_t i = 0; i < limit; i++)
-		ck_assert(guard_admits(&guard, i * UINT64_C(0x9E3779B97F4A7C15) + 1));
+		if (!guard_admits(&guard, i * UINT64_C(0x9E3779B97F4A7C15) + 1))
+			ck_abort_msg("text %llu of %u", (unsigned long long)i, limit);
 	ck_assert(!guard_admits(&guard, 0xdeadbeef12345));
 	/* What is in stays in. */
 	for (uint64_t i = 0; i < limit; i++)
-		ck_assert(guard_admits(&guard, i * UINT64_C(0x9E3779B97F4A7C15) + 1));
+		if (!guard_admits(&guard, i * UINT64_C(0x9E3779B97F4A7C15) + 1))
+			ck_abort_msg("text %llu of %u, again", (unsigned long long)i, limit);
 	ck_assert(!guard_admits(&guard, 0xdeadbeef12345));
 	ck_assert_uint_eq(guard.count, limit);
 	guard_fini(&guard);

@@ -35,8 +35,8 @@ START_TEST(every_byte)
 				text[at] = (char)c;
 				const size_t got = sanitise(out, tables[_i].sanitiser, (struct span){text, len}, 1000);
 				text[at] = is_bad ? '_' : (char)c;
-				ck_assert_msg(got == len && memcmp(out, text, len) == 0, "%s: byte %d at %zu of %zu: got %s", tables[_i].name, c, at, len,
-				              shown((struct span){out, got}));
+				if (got != len || memcmp(out, text, len) != 0) /* ck_assert() costs a system call */
+					ck_abort_msg("%s: byte %d at %zu of %zu: got %s", tables[_i].name, c, at, len, shown((struct span){out, got}));
 			}
 		}
 	}
