@@ -86,6 +86,12 @@ void json_writer_put_count(struct json_writer *writer, const char *key, uint64_t
 	fprintf(writer->out, "%llu", (unsigned long long)count);
 }
 
+void json_writer_put_real(struct json_writer *writer, const char *key, double value)
+{
+	begin(writer, key);
+	fprintf(writer->out, "%.2f", value);
+}
+
 void json_writer_put_bool(struct json_writer *writer, const char *key, bool flag)
 {
 	begin(writer, key);

@@ -19,6 +19,7 @@ void json_writer_open_array(struct json_writer *writer, const char *key);
 void json_writer_close_array(struct json_writer *writer);
 void json_writer_put_text(struct json_writer *writer, const char *key, struct span text);
 void json_writer_put_count(struct json_writer *writer, const char *key, uint64_t count);
+void json_writer_put_real(struct json_writer *writer, const char *key, double value); /* two decimals */
 void json_writer_put_bool(struct json_writer *writer, const char *key, bool flag);
 /* A member whose key is not known beforehand: what the next call with a NULL key writes is its value. */
 void json_writer_put_key(struct json_writer *writer, struct span key);

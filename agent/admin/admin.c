@@ -11,8 +11,11 @@
 
 #include "admin/listener.h"
 #include "admin/page.h"
+#include "admin/rejected.h"
+#include "admin/tap.h"
 #include "clock.h"
 #include "log.h"
+#include "translate/tally.h"
 
 enum {
 	HEADERS_MAX = 40 * 1024, /* an event line of 8 KiB, each byte as %XX, and what browsers add */
@@ -22,11 +25,20 @@ enum {
 /* Events come first: pages may take a fifth of the time, and so much at once. */
 enum { SPENDABLE_SHARE = 5, SPENDABLE_MAX_MS = 50 };
 
+static void answer_tap(struct admin *admin, struct evhttp_request *request, const char *query)
+{
+	tap_answer(admin->tap, request, query);
+}
+
 static const struct page pages[] = {
 	{.path = "/healthz", .type = "text/plain; charset=utf-8", .write = healthz_write, .is_public = true, .is_probe = true},
 	{.path = "/readyz", .type = "text/plain; charset=utf-8", .write = readyz_write, .is_public = true, .is_probe = true},
 	{.path = "/metrics", .type = "text/plain; version=0.0.4; charset=utf-8", .write = metrics_write, .is_public = true},
 	{.path = "/api/status", .type = "application/json", .write = status_write},
+	{.path = "/api/events", .type = "application/json", .write = events_write},
+	{.path = "/api/rejected", .type = "application/json", .write = rejected_write},
+	{.path = "/api/explain", .type = "application/json", .write = explain_write},
+	{.path = "/api/tap", .answer = answer_tap},
 };
 
 /* ---- answers ---- */
@@ -267,6 +279,30 @@ static void admin_refused(void *context)
 	admin->next_fd = -1;
 }
 
+/* What identifiers are counted for is shown here alone. */
+static void admin_observe(struct admin *admin)
+{
+	const struct agent_view *view = agent_view(admin->agent);
+
+	admin->mapping = view->mapping;
+	if (admin->bound != NULL && admin->tally == NULL)
+		admin->tally = tally_new(&view->mapping->hash_key);
+	translator_set_tally(view->translator, admin->tally);
+}
+
+static void admin_rejected(void *context, enum outcome outcome, uint16_t input, struct span line, const char *why,
+                           uint32_t column)
+{
+	struct admin *admin = context;
+	struct rejected_line about = {
+		.realtime_ns = clock_realtime_ns(), .outcome = outcome, .why = why, .column = column};
+
+	if (admin->bound == NULL)
+		return;
+	rejected_add(admin->rejected, &about, line, admin->mapping->inputs[input].label);
+	tap_rejected(admin->tap, outcome, input, line, why, column);
+}
+
 static void admin_changed(void *context)
 {
 	struct admin *admin = context;
@@ -279,6 +315,8 @@ static void admin_changed(void *context)
 	else if (admin->next_fd >= 0)
 		log_info("admin: http://%s/", admin->name);
 	admin->next_fd = -1;
+	admin_observe(admin);
+	tap_changed(admin->tap);
 }
 
 int admin_open(struct admin *admin, struct failure *failure)
@@ -299,6 +337,7 @@ int admin_open(struct admin *admin, struct failure *failure)
 		close(fd);
 		return failure_set(failure, "admin: no memory");
 	}
+	admin_observe(admin);
 	log_info("admin: http://%s/", admin->name);
 	return 0;
 }
@@ -306,7 +345,11 @@ int admin_open(struct admin *admin, struct failure *failure)
 struct admin *admin_new(struct agent *agent)
 {
 	struct admin *admin = calloc(1, sizeof *admin);
-	struct agent_part part = {.context = admin, .prepare = admin_prepare, .changed = admin_changed, .refused = admin_refused};
+	struct agent_part part = {.context = admin,
+	                          .prepare = admin_prepare,
+	                          .changed = admin_changed,
+	                          .refused = admin_refused,
+	                          .rejected = admin_rejected};
 
 	if (admin == NULL)
 		return NULL;
@@ -314,7 +357,9 @@ struct admin *admin_new(struct agent *agent)
 	admin->fd = admin->next_fd = -1;
 	admin->http = evhttp_new(agent_base(agent));
 	admin->connections = admin->http == NULL ? NULL : connections_new(agent_base(agent), admin->http);
-	if (admin->connections == NULL) {
+	admin->rejected = calloc(1, sizeof *admin->rejected);
+	admin->tap = tap_new(agent);
+	if (admin->connections == NULL || admin->rejected == NULL || admin->tap == NULL) {
 		admin_free(admin);
 		return NULL;
 	}
@@ -331,9 +376,13 @@ void admin_free(struct admin *admin)
 {
 	if (admin == NULL)
 		return;
+	translator_set_tally(agent_view(admin->agent)->translator, NULL);
 	if (admin->http != NULL)
 		evhttp_free(admin->http);
 	connections_free(admin->connections);
+	tap_free(admin->tap);
+	tally_free(admin->tally);
+	free(admin->rejected);
 	admin_refused(admin);
 	free(admin);
 }

@@ -10,6 +10,7 @@
 #include "base/span.h"
 
 struct rejected;
+struct tally;
 struct tap;
 
 struct admin {
@@ -21,6 +22,8 @@ struct admin {
 	int next_fd;                       /* opened for a reload that is about to happen; or -1 */
 	bool is_loopback;                  /* nobody else reaches fd */
 	char name[64];                     /* where it listens */
+	const struct mapping *mapping; /* the one in force */
+	struct tally *tally;
 	struct rejected *rejected;
 	struct tap *tap;
 	int64_t spendable_ns; /* time that pages may still take: events come first */
@@ -49,5 +52,8 @@ int healthz_write(struct admin *admin, const char *query, FILE *out);
 int readyz_write(struct admin *admin, const char *query, FILE *out);
 int metrics_write(struct admin *admin, const char *query, FILE *out);
 int status_write(struct admin *admin, const char *query, FILE *out);
+int events_write(struct admin *admin, const char *query, FILE *out);
+int rejected_write(struct admin *admin, const char *query, FILE *out);
+int explain_write(struct admin *admin, const char *query, FILE *out);
 
 #endif

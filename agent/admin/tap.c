@@ -1,0 +1,508 @@
+#include "admin/tap.h"
+
+#include <event2/buffer.h>
+#include <event2/bufferevent.h>
+#include <event2/event.h>
+#include <event2/http.h>
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "admin/page.h"
+#include "base/arena.h"
+#include "clock.h"
+#include "explain/explanation.h"
+
+enum {
+	CLIENTS_MAX = 16,
+	HELD_MAX = 256 * 1024,   /* bytes that a client has not taken yet */
+	INPUT_MAX = 1024,        /* bytes that a client may send meanwhile; nobody reads them */
+	STUCK_S = 30,            /* a client that takes nothing for so long is gone */
+	SHARE = 5,               /* explaining may take one such part of the time, */
+	BURST_MS = 50,           /* and so much at once */
+	REST_MS = 20,            /* then it looks away for so long */
+};
+
+struct client {
+	struct evhttp_request *request; /* NULL: a free place */
+	bool is_text;
+	bool has_match;
+	char *glob;
+	struct pattern match;
+	uint32_t outcomes; /* one bit each */
+	uint64_t left;     /* events until it ends; 0: none ends it */
+	uint64_t shown;
+	uint64_t lost;     /* not told yet */
+};
+
+struct tap {
+	struct agent *agent;
+	struct explainer *explainer; /* of the present rules; NULL: not needed yet */
+	struct trace trace;          /* what the translator tells, passed on where a client wants it */
+	struct event *rest;          /* timer */
+	struct client clients[CLIENTS_MAX];
+	size_t count;
+	bool is_watching;       /* the translator tells its steps */
+	bool is_named, is_unwanted; /* the present event */
+	int64_t begin_ns;       /* when explaining it began */
+	int64_t spendable_ns;
+	int64_t refilled_ns;
+	uint64_t seen_at_rest;  /* events before it looked away */
+	char *bytes[2];         /* the present event as JSON and as text, once it was written */
+	size_t lens[2];
+};
+
+/* ---- to the clients ---- */
+
+static struct bufferevent *client_bufferevent(const struct client *client)
+{
+	struct evhttp_connection *connection = evhttp_request_get_connection(client->request);
+
+	return connection == NULL ? NULL : evhttp_connection_get_bufferevent(connection);
+}
+
+static void client_send(const struct client *client, struct span text)
+{
+	struct evbuffer *chunk = evbuffer_new();
+
+	if (chunk == NULL)
+		return;
+	evbuffer_add(chunk, text.at, text.len);
+	evhttp_send_reply_chunk(client->request, chunk);
+	evbuffer_free(chunk);
+}
+
+static bool client_has_room(const struct client *client)
+{
+	struct bufferevent *bufferevent = client_bufferevent(client);
+
+	return bufferevent != NULL && evbuffer_get_length(bufferevent_get_output(bufferevent)) < HELD_MAX;
+}
+
+static void client_tell_lost(struct client *client)
+{
+	char text[96];
+	int len;
+
+	if (client->lost == 0 || !client_has_room(client))
+		return;
+	len = snprintf(text, sizeof text, client->is_text ? "%s# %" PRIu64 " events were not shown\n" : "%s{\"lost\":%" PRIu64 "}\n",
+	               client->is_text && client->shown++ > 0 ? "\n" : "", client->lost);
+	client->lost = 0;
+	client_send(client, (struct span){text, (size_t)len});
+}
+
+static void client_show(struct client *client, struct span text)
+{
+	if (!client_has_room(client)) {
+		client->lost++;
+		return;
+	}
+	client_tell_lost(client);
+	if (client->is_text && client->shown > 0)
+		client_send(client, SPAN("\n"));
+	client->shown++;
+	client_send(client, text);
+}
+
+static void tap_stop_watching(struct tap *tap)
+{
+	if (tap->is_watching)
+		translator_set_trace(agent_view(tap->agent)->translator, NULL);
+	tap->is_watching = false;
+}
+
+/* Its request and connection are not ours any more. */
+static void tap_forget(struct tap *tap, struct client *client)
+{
+	free(client->glob);
+	*client = (struct client){.request = NULL};
+	if (--tap->count > 0)
+		return;
+	tap_stop_watching(tap);
+	event_del(tap->rest);
+}
+
+static void tap_end(struct tap *tap, struct client *client)
+{
+	struct evhttp_request *request = client->request;
+
+	client_tell_lost(client);
+	evhttp_connection_set_closecb(evhttp_request_get_connection(request), NULL, NULL);
+	tap_forget(tap, client);
+	evhttp_send_reply_end(request);
+}
+
+static void tap_on_close(struct evhttp_connection *connection, void *context)
+{
+	struct tap *tap = context;
+
+	for (size_t i = 0; i < CLIENTS_MAX; i++) {
+		struct evhttp_request *request = tap->clients[i].request;
+
+		if (request == NULL)
+			continue;
+		/* libevent has taken the connection from the request, which is ours now; or frees both. */
+		if (evhttp_request_get_connection(request) == NULL) {
+			tap_forget(tap, &tap->clients[i]);
+			evhttp_send_reply_end(request);
+		} else if (evhttp_request_get_connection(request) == connection) {
+			tap_forget(tap, &tap->clients[i]);
+		}
+	}
+}
+
+/* ---- how much time it takes ---- */
+
+static uint64_t tap_count_events(struct tap *tap)
+{
+	const struct accounts *accounts = agent_view(tap->agent)->accounts;
+	uint64_t count = 0;
+
+	for (int i = 0; i < OUTCOME_COUNT; i++)
+		count += accounts->outcomes[i];
+	return count;
+}
+
+static bool tap_has_time(struct tap *tap)
+{
+	int64_t now_ns = clock_monotonic_ns();
+
+	tap->spendable_ns += (now_ns - tap->refilled_ns) / SHARE;
+	tap->refilled_ns = now_ns;
+	if (tap->spendable_ns > BURST_MS * NS_PER_MS)
+		tap->spendable_ns = BURST_MS * NS_PER_MS;
+	return tap->spendable_ns > 0;
+}
+
+static void tap_watch(struct tap *tap)
+{
+	const struct agent_view *view = agent_view(tap->agent);
+
+	tap->is_named = tap->is_unwanted = false;
+	tap->is_watching = true;
+	translator_set_trace(view->translator, &tap->trace);
+}
+
+/* Looks away; what comes meanwhile is lost. */
+static void tap_rest(struct tap *tap)
+{
+	tap_stop_watching(tap);
+	tap->seen_at_rest = tap_count_events(tap);
+	event_add(tap->rest, &(struct timeval){.tv_usec = REST_MS * 1000});
+}
+
+static void tap_on_rested(evutil_socket_t fd, short what, void *context)
+{
+	struct tap *tap = context;
+	uint64_t missed = tap_count_events(tap) - tap->seen_at_rest;
+
+	(void)fd;
+	(void)what;
+	for (size_t i = 0; i < CLIENTS_MAX; i++) {
+		if (tap->clients[i].request == NULL)
+			continue;
+		tap->clients[i].lost += missed;
+		client_tell_lost(&tap->clients[i]);
+	}
+	tap->seen_at_rest += missed;
+	if (tap_has_time(tap))
+		tap_watch(tap);
+	else
+		event_add(tap->rest, &(struct timeval){.tv_usec = REST_MS * 1000});
+}
+
+/* ---- from the translator ---- */
+
+static bool client_takes_name(const struct client *client, struct span event)
+{
+	static const uint32_t nameless = UINT32_C(1) << OUTCOME_UNNAMED | UINT32_C(1) << OUTCOME_MALFORMED |
+	                                 UINT32_C(1) << OUTCOME_OVERSIZE;
+
+	if (client->request == NULL || (client->outcomes & ~nameless) == 0)
+		return false;
+	return !client->has_match || pattern_match(&client->match, event, NULL);
+}
+
+static bool tap_takes_name(const struct tap *tap, struct span event)
+{
+	for (size_t i = 0; i < CLIENTS_MAX; i++) {
+		if (client_takes_name(&tap->clients[i], event))
+			return true;
+	}
+	return false;
+}
+
+static bool tap_takes_outcome(const struct tap *tap, enum outcome outcome)
+{
+	for (size_t i = 0; i < CLIENTS_MAX; i++) {
+		const struct client *client = &tap->clients[i];
+
+		if (client->request != NULL && !client->has_match && (client->outcomes >> outcome & 1) != 0)
+			return true;
+	}
+	return false;
+}
+
+static const struct trace *tap_inner(struct tap *tap)
+{
+	return explainer_trace(tap->explainer);
+}
+
+static void tap_on_named(void *context, const struct identity *identity, struct span text, struct subject *subject)
+{
+	struct tap *tap = context;
+
+	tap->is_named = true;
+	tap->is_unwanted = !tap_takes_name(tap, identity->event);
+	if (tap->is_unwanted)
+		return;
+	tap->begin_ns = clock_monotonic_ns();
+	tap_inner(tap)->named(tap_inner(tap)->context, identity, text, subject);
+}
+
+static void tap_on_missing(void *context, const struct expectation *expectation)
+{
+	struct tap *tap = context;
+
+	if (!tap->is_unwanted)
+		tap_inner(tap)->missing(tap_inner(tap)->context, expectation);
+}
+
+static void tap_on_rule(void *context, const struct rule *rule)
+{
+	struct tap *tap = context;
+
+	if (!tap->is_unwanted)
+		tap_inner(tap)->rule(tap_inner(tap)->context, rule);
+}
+
+static void tap_on_metric(void *context, const struct metric *metric, enum metric_fate fate, enum skip skip,
+                          const struct condition *condition)
+{
+	struct tap *tap = context;
+
+	if (!tap->is_unwanted)
+		tap_inner(tap)->metric(tap_inner(tap)->context, metric, fate, skip, condition);
+}
+
+static void tap_on_line(void *context, uint16_t output, enum line_fate fate, struct span line)
+{
+	struct tap *tap = context;
+
+	if (!tap->is_unwanted)
+		tap_inner(tap)->line(tap_inner(tap)->context, output, fate, line);
+}
+
+static void tap_on_done(void *context, enum outcome outcome, uint16_t input, struct span line)
+{
+	struct tap *tap = context;
+	bool is_unwanted = tap->is_unwanted;
+
+	if (!tap->is_named) {
+		is_unwanted = !tap_takes_outcome(tap, outcome);
+		tap->begin_ns = is_unwanted ? 0 : clock_monotonic_ns();
+	}
+	tap->is_named = tap->is_unwanted = false;
+	if (is_unwanted)
+		return;
+	tap_inner(tap)->done(tap_inner(tap)->context, outcome, input, line);
+	tap->spendable_ns -= clock_monotonic_ns() - tap->begin_ns;
+	if (tap->count > 0 && !tap_has_time(tap))
+		tap_rest(tap);
+}
+
+/* The event in one of the two forms, written when the first client wants it. */
+static struct span tap_write(struct tap *tap, const struct explanation *explanation, bool is_text)
+{
+	FILE *out;
+
+	if (tap->bytes[is_text] == NULL) {
+		out = open_memstream(&tap->bytes[is_text], &tap->lens[is_text]);
+		if (out == NULL)
+			arena_exhausted();
+		if (is_text)
+			explanation_print_text(explanation, out);
+		else
+			explanation_print_json(explanation, out);
+		if (fclose(out) != 0)
+			arena_exhausted();
+	}
+	return (struct span){tap->bytes[is_text], tap->lens[is_text]};
+}
+
+static bool client_takes(const struct client *client, const struct explanation *explanation)
+{
+	if (client->request == NULL || (client->outcomes >> explanation->outcome & 1) == 0)
+		return false;
+	if (!client->has_match)
+		return true;
+	return explanation->is_named && pattern_match(&client->match, explanation->identity.event, NULL);
+}
+
+static void tap_on_explained(void *context, const struct explanation *explanation)
+{
+	struct tap *tap = context;
+
+	for (size_t i = 0; i < CLIENTS_MAX; i++) {
+		struct client *client = &tap->clients[i];
+
+		if (!client_takes(client, explanation))
+			continue;
+		client_show(client, tap_write(tap, explanation, client->is_text));
+		if (client->left > 0 && --client->left == 0)
+			tap_end(tap, client);
+	}
+	for (int i = 0; i < 2; i++) {
+		free(tap->bytes[i]);
+		tap->bytes[i] = NULL;
+	}
+}
+
+/* ---- a client comes ---- */
+
+/* NULL, or what is wrong. */
+static const char *client_read_query(struct client *client, const char *query)
+{
+	const char *why = NULL;
+	size_t len = 0;
+	char *format = page_parameter(query, "format", &len);
+	char *outcome = page_parameter(query, "outcome", &len);
+	char *count = page_parameter(query, "n", &len);
+	char *end = count;
+
+	client->is_text = format != NULL && strcmp(format, "text") == 0;
+	if (format != NULL && !client->is_text && strcmp(format, "json") != 0)
+		why = "format is json or text";
+	client->outcomes = outcome == NULL ? UINT32_MAX : 0;
+	for (int i = 0; i < OUTCOME_COUNT && outcome != NULL; i++)
+		client->outcomes |= (uint32_t)(strcmp(outcome, outcome_names[i]) == 0) << i;
+	if (client->outcomes == 0)
+		why = "outcome is mapped, fallback, dropped, empty, unmapped, unnamed, malformed or oversize";
+	if (count != NULL)
+		client->left = strtoull(count, &end, 10);
+	if (count != NULL && (client->left == 0 || *end != '\0'))
+		why = "n is a number from 1 on";
+	free(format);
+	free(outcome);
+	free(count);
+	client->glob = page_parameter(query, "match", &len);
+	client->has_match = client->glob != NULL;
+	if (client->has_match && why == NULL && pattern_compile(&client->match, span_of(client->glob), &why) == 0)
+		why = NULL;
+	return why;
+}
+
+static void client_begin(struct client *client, struct tap *tap)
+{
+	struct evhttp_connection *connection = evhttp_request_get_connection(client->request);
+	struct evkeyvalq *headers = evhttp_request_get_output_headers(client->request);
+	struct bufferevent *bufferevent = evhttp_connection_get_bufferevent(connection);
+
+	evhttp_add_header(headers, "Content-Type", client->is_text ? "text/plain; charset=utf-8" : "application/x-ndjson");
+	evhttp_add_header(headers, "Cache-Control", "no-store");
+	evhttp_add_header(headers, "X-Content-Type-Options", "nosniff");
+	evhttp_add_header(headers, "Connection", "close");
+	evhttp_connection_set_closecb(connection, tap_on_close, tap);
+	evhttp_send_reply_start(client->request, HTTP_OK, NULL);
+	/* Only to learn that it is gone. */
+	bufferevent_setwatermark(bufferevent, EV_READ, 0, INPUT_MAX);
+	bufferevent_set_timeouts(bufferevent, NULL, &(struct timeval){.tv_sec = STUCK_S});
+	bufferevent_enable(bufferevent, EV_READ);
+}
+
+static struct client *tap_find_room(struct tap *tap)
+{
+	for (size_t i = 0; i < CLIENTS_MAX; i++) {
+		if (tap->clients[i].request == NULL)
+			return &tap->clients[i];
+	}
+	return NULL;
+}
+
+static void tap_admit(struct tap *tap, struct client *client)
+{
+	if (tap->explainer == NULL)
+		tap->explainer = explainer_new(agent_view(tap->agent)->mapping, tap_on_explained, tap);
+	if (tap->count++ == 0) {
+		tap->refilled_ns = clock_monotonic_ns();
+		tap->spendable_ns = BURST_MS * NS_PER_MS;
+		tap_watch(tap);
+	}
+	client_begin(client, tap);
+}
+
+void tap_answer(struct tap *tap, struct evhttp_request *request, const char *query)
+{
+	struct client *client = tap_find_room(tap);
+	const char *why;
+
+	if (client == NULL) {
+		page_send_error(request, HTTP_SERVUNAVAIL, "too many clients listen");
+		return;
+	}
+	*client = (struct client){.request = NULL};
+	why = client_read_query(client, query);
+	if (why != NULL || evhttp_request_get_command(request) == EVHTTP_REQ_HEAD) {
+		free(client->glob);
+		client->glob = NULL;
+		if (why != NULL)
+			page_send_error(request, HTTP_BADREQUEST, why);
+		else
+			page_send(request, HTTP_OK, "application/x-ndjson", SPAN(""));
+		return;
+	}
+	client->request = request;
+	tap_admit(tap, client);
+}
+
+/* ---- what the agent tells ---- */
+
+void tap_changed(struct tap *tap)
+{
+	explainer_free(tap->explainer);
+	tap->explainer = NULL;
+	if (tap->count == 0)
+		return;
+	tap->explainer = explainer_new(agent_view(tap->agent)->mapping, tap_on_explained, tap);
+	if (tap->is_watching)
+		tap_watch(tap);
+}
+
+void tap_rejected(struct tap *tap, enum outcome outcome, uint16_t input, struct span line, const char *why, uint32_t column)
+{
+	const struct translate_observer *observer;
+
+	if (!tap->is_watching)
+		return;
+	observer = explainer_observer(tap->explainer);
+	observer->rejected(observer->context, outcome, input, line, why, column);
+}
+
+struct tap *tap_new(struct agent *agent)
+{
+	struct tap *tap = calloc(1, sizeof *tap);
+
+	if (tap == NULL)
+		return NULL;
+	tap->agent = agent;
+	tap->trace = (struct trace){
+		tap, tap_on_named, tap_on_missing, tap_on_rule, tap_on_metric, tap_on_line, tap_on_done};
+	tap->rest = evtimer_new(agent_base(agent), tap_on_rested, tap);
+	if (tap->rest == NULL) {
+		free(tap);
+		return NULL;
+	}
+	return tap;
+}
+
+void tap_free(struct tap *tap)
+{
+	if (tap == NULL)
+		return;
+	tap_stop_watching(tap);
+	for (size_t i = 0; i < CLIENTS_MAX; i++)
+		free(tap->clients[i].glob);
+	explainer_free(tap->explainer);
+	event_free(tap->rest);
+	free(tap);
+}
