@@ -182,6 +182,7 @@ void agent_free(struct agent *agent)
 {
 	if (agent == NULL)
 		return;
+	agent->part_count = 0; /* they are gone by now */
 	for (size_t i = 0; i < agent->input_count; i++)
 		input_close(agent->inputs[i]);
 	for (size_t i = 0; i < agent->output_count; i++)
