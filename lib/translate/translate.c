@@ -89,7 +89,7 @@ static void run_event(struct translator *translator, struct span line)
 			moves_make_gauges(translator);
 		finish(translator, outcome, line);
 		if (translator->tally)
-			tally_count(translator->tally, &plan->seen, plan->identity.event, plan->known != NULL, outcome,
+			tally_count(translator->tally, &plan->seen, plan->identity.event, plan->known != NULL, (uint8_t)outcome,
 			            translator->now.monotonic_ns, line);
 		if (translator->move_count)
 			moves_end(translator);
