@@ -260,7 +260,8 @@ static void reload_refuse(struct reload *reload)
 	reload_tell(reload, RELOAD_FAILURE);
 }
 
-static void reload_watch_files(const struct reload *reload, const struct settings *also)
+/* True where there are files that were not watched while they were read. */
+static bool reload_watch_files(const struct reload *reload, const struct settings *also)
 {
 	const struct settings *settings[] = {reload->agent->rules->settings, also};
 
@@ -273,7 +274,7 @@ static void reload_watch_files(const struct reload *reload, const struct setting
 		for (size_t k = 0; k < settings[i]->glob_count; k++)
 			watch_add_glob(reload->watch, settings[i]->globs[k]);
 	}
-	watch_end(reload->watch);
+	return watch_end(reload->watch);
 }
 
 /* ---- the swap ---- */
@@ -442,7 +443,7 @@ static void reload_finish(struct reload *reload)
 
 	reload_swap(reload);
 	settings = agent->rules->settings;
-	reload_watch_files(reload, NULL);
+	(void)reload_watch_files(reload, NULL);
 	reload_tell(reload, RELOAD_SUCCESS);
 	log_info("reloaded: %zu of %zu inputs, %zu outputs, configuration %s", agent->input_count, settings->input_count,
 	         agent->output_count, settings->origin);
@@ -537,7 +538,8 @@ static void reload_apply(struct reload *reload, struct settings *settings, struc
 
 	notify_reloading();
 	reload->tried_digest = settings == NULL ? 0 : settings->digest;
-	reload_watch_files(reload, settings);
+	if (reload_watch_files(reload, settings))
+		watch_wake(reload->watch);
 	reload_faults_clear(&reload->faults);
 	reload->next = reload_build(reload, settings, problems);
 	if (reload->next == NULL) {
@@ -574,7 +576,8 @@ static void reload_load(struct reload *reload, reload_wish *is_wanted)
 	if (is_wanted(reload, settings)) {
 		reload_apply(reload, settings, &problems);
 	} else {
-		reload_watch_files(reload, settings);
+		if (reload_watch_files(reload, settings))
+			watch_wake(reload->watch);
 		settings_free(settings);
 	}
 	problems_fini(&problems);
@@ -607,7 +610,9 @@ static void reload_on_changed(void *context)
 
 void reload_watch(struct agent *agent)
 {
-	reload_watch_files(agent->reload, NULL);
+	/* The files were read before they were watched. */
+	if (reload_watch_files(agent->reload, NULL))
+		reload_load(agent->reload, is_other_content);
 }
 
 void reload_abandon(struct agent *agent)

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <limits.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -325,7 +324,7 @@ static bool watch_needs(const struct watch *watch, int wd)
 	return false;
 }
 
-void watch_end(struct watch *watch)
+bool watch_end(struct watch *watch)
 {
 	size_t kept = 0;
 
@@ -342,6 +341,10 @@ void watch_end(struct watch *watch)
 			place_fini(&watch->places[i]);
 	}
 	watch->count = kept;
-	if (watch->has_new)
-		event_active(watch->settled, 0, 0);
+	return watch->has_new;
+}
+
+void watch_wake(struct watch *watch)
+{
+	event_active(watch->settled, 0, 0);
 }

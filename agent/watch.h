@@ -5,6 +5,7 @@
 #define STATSIDECAR_WATCH_H
 
 #include <event2/event.h>
+#include <stdbool.h>
 
 struct watch;
 
@@ -12,13 +13,15 @@ struct watch;
 struct watch *watch_new(struct event_base *base, void (*changed)(void *context), void *context);
 void watch_free(struct watch *watch);
 
-/* What is watched, anew: begin, all that is to be watched, end. Names are copied. Where places come to it that were not watched
- * before, changed() is called once for what may have happened there in the meantime. */
+/* What is watched, anew: begin, all that is to be watched, end. Names are copied. True where places have come to it that were
+ * not watched before: something may have happened there that nobody was told of. */
 void watch_begin(struct watch *watch);
 /* A file that stands there, or may do so one day; not where something else than a regular file is (a pipe). */
 void watch_add_file(struct watch *watch, const char *path);
 /* A pattern as in glob(3): the folder in front of its first special character. */
 void watch_add_glob(struct watch *watch, const char *pattern);
-void watch_end(struct watch *watch);
+bool watch_end(struct watch *watch);
+/* changed() is called at the next turn of the loop. */
+void watch_wake(struct watch *watch);
 
 #endif

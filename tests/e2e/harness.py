@@ -239,15 +239,19 @@ class Agent:
     """A running agent, in a `with`: started with a configuration in a directory of its own, ready inside the block,
     stopped by TERM behind it with its exit status checked.
 
-    In the configuration `{dir}` stands for the directory (no other braces are touched). .stdout and .stderr are Lines.
+    In the configuration `{dir}` stands for the directory (no other braces are touched). .stdout and .stderr are Lines;
+    with an open file as stdout, what goes there is not collected.
     """
 
-    def __init__(self, config=None, arguments=(), quiet=True, env=None, stdin=subprocess.DEVNULL, directory=None):
+    def __init__(
+        self, config=None, arguments=(), quiet=True, env=None, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, directory=None
+    ):
         self._own_directory = None if directory else temporary_directory()
         self.directory = pathlib.Path(directory or self._own_directory.name)
         self.arguments = list(map(str, arguments))
         self.env = env
         self.stdin = stdin
+        self.stdout_target = stdout
         self.process = None
         if config is not None:
             self.config = self.directory / "statsidecar.yaml"
@@ -261,12 +265,12 @@ class Agent:
         self.process = subprocess.Popen(
             WRAPPER + [PROGRAM, "run", *self.arguments],
             stdin=self.stdin,
-            stdout=subprocess.PIPE,
+            stdout=self.stdout_target,
             stderr=subprocess.PIPE,
             env=environment(self.env),
             cwd=self.directory,
         )
-        self.stdout = Lines(self.process.stdout)
+        self.stdout = Lines(self.process.stdout or ())
         self.stderr = Lines(self.process.stderr)
         if wait:
             self.wait_ready()
@@ -327,10 +331,9 @@ class Agent:
         if self.process is not None and self.process.poll() is None:
             self.kill()
         if self.process is not None:
-            self.process.stdout.close()
-            self.process.stderr.close()
-            if self.process.stdin is not None:
-                self.process.stdin.close()
+            for pipe in (self.process.stdin, self.process.stdout, self.process.stderr):
+                if pipe is not None:
+                    pipe.close()
         if self._own_directory is not None:
             self._own_directory.cleanup()
 
