@@ -105,3 +105,13 @@ struct wire *wires_new(const struct mapping *mapping, struct arena *arena)
 	}
 	return wires;
 }
+
+bool wire_takes(const struct wire *wire, struct span name)
+{
+	const struct output_form *form = wire->form;
+	bool takes = form->filter_count == 0;
+	for (uint16_t i = 0; i < form->filter_count; i++)
+		if (pattern_match(&form->filter[i], name, NULL))
+			takes = !form->filter_excludes[i];
+	return takes;
+}

@@ -31,4 +31,7 @@ struct wire {
 /* One for each output of the mapping, in arena. */
 struct wire *wires_new(const struct mapping *mapping, struct arena *arena);
 
+/* Whether the output's filter takes a metric of that name. */
+bool wire_takes(const struct wire *wire, struct span name);
+
 #endif

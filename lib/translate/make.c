@@ -17,8 +17,7 @@ static bool is_sampled_out(struct translator *translator, const struct metric *m
 	return (uint32_t)((translator->random * UINT64_C(0x2545F4914F6CDD1D)) >> 32) >= metric->sample_threshold;
 }
 
-static enum line_fate pack(struct translator *translator, uint16_t output, const struct plan_metric *plan,
-                           const struct reading *reading, struct span *line)
+char *make_reserve(struct translator *translator, uint16_t output)
 {
 	struct output_accounts *account = &translator->accounts->outputs[output];
 	struct packer *packer = translator->packers[output];
@@ -26,10 +25,14 @@ static enum line_fate pack(struct translator *translator, uint16_t output, const
 	if (!out) {
 		account->dropped++;
 		account->errors[OUTPUT_ERROR_FULL]++;
-		return LINE_NO_ROOM;
 	}
-	const struct span head = {plan->heads[output].at, plan->heads[output].len};
-	const size_t len = render_line(&translator->renderer, output, reading, head, out);
+	return out;
+}
+
+enum line_fate make_commit(struct translator *translator, uint16_t output, size_t len, struct span *line)
+{
+	struct output_accounts *account = &translator->accounts->outputs[output];
+	struct packer *packer = translator->packers[output];
 	if (len > LINE_OUT_MAX) {
 		account->dropped++;
 		account->errors[OUTPUT_ERROR_TOO_LONG]++;
@@ -39,6 +42,17 @@ static enum line_fate pack(struct translator *translator, uint16_t output, const
 	/* Where it stands now: it may have moved. */
 	*line = (struct span){packer->buffer + packer->used - len - 1, len};
 	return LINE_PACKED;
+}
+
+static enum line_fate pack(struct translator *translator, uint16_t output, const struct plan_metric *plan,
+                           const struct reading *reading, struct span *line)
+{
+	char *out = make_reserve(translator, output);
+	if (!out)
+		return LINE_NO_ROOM;
+	const struct span head = {plan->heads[output].at, plan->heads[output].len};
+	const size_t len = render_line(&translator->renderer, output, reading, head, out);
+	return make_commit(translator, output, len, line);
 }
 
 static void emit(struct translator *translator, const struct plan_metric *plan, const struct reading *reading)

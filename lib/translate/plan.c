@@ -74,15 +74,6 @@ static struct span take_text(struct plans *plans, struct span text)
 	return (struct span){copy, text.len};
 }
 
-static bool output_takes(const struct output_form *form, struct span name)
-{
-	bool takes = form->filter_count == 0;
-	for (uint16_t i = 0; i < form->filter_count; i++)
-		if (pattern_match(&form->filter[i], name, NULL))
-			takes = !form->filter_excludes[i];
-	return takes;
-}
-
 uint32_t plan_write_heads(const struct renderer *renderer, const struct metric *metric, struct span name,
                           struct plan_head *heads)
 {
@@ -94,7 +85,7 @@ uint32_t plan_write_heads(const struct renderer *renderer, const struct metric *
 		const struct span rest = span_cut(name, NAME_MAX_LEN - len);
 		memcpy(heads[i].at + len, rest.at, rest.len);
 		heads[i].len = len + rest.len;
-		if (!wire->type[metric->kind].at || !output_takes(wire->form, metric->kind == METRIC_EVENT ? SPAN("event") : name))
+		if (!wire->type[metric->kind].at || !wire_takes(wire, metric->kind == METRIC_EVENT ? SPAN("event") : name))
 			filtered |= UINT32_C(1) << i;
 	}
 	return filtered;

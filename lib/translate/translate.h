@@ -6,6 +6,7 @@
 #ifndef STATSIDECAR_TRANSLATE_TRANSLATE_H
 #define STATSIDECAR_TRANSLATE_TRANSLATE_H
 
+#include "emit/own.h"
 #include "emit/packer.h"
 #include "map/mapping.h"
 #include "translate/accounts.h"
@@ -104,6 +105,10 @@ void translate_datagram(struct translator *translator, uint16_t input, char *dat
  * the last event or call, at the latest; -1: there is nothing to wait for. */
 void translator_run_timers(struct translator *translator);
 int64_t translator_timer_ms(const struct translator *translator);
+
+/* A metric of the agent's own, for the outputs whose bits are set: made and counted like any other, but where an output that
+ * blocks is full it is dropped. */
+void translator_make_own(struct translator *translator, const struct own_metric *metric, uint32_t outputs);
 
 /* Brings what the accounts say of lifecycles up to date: before they are read. */
 void translator_refresh(struct translator *translator);

@@ -4,6 +4,7 @@
  *     translate.c   line -> event -> identifier
  *     moves.c       identifier -> lifecycles: what moved, and the events that follow from it
  *     make.c        rules -> metrics -> datagrams
+ *     own.c         what the agent says of itself -> datagrams
  */
 #ifndef STATSIDECAR_TRANSLATE_TRANSLATOR_H
 #define STATSIDECAR_TRANSLATE_TRANSLATOR_H
@@ -50,6 +51,11 @@ uint32_t translate_line(struct translator *translator, const char *line, uint32_
 /* What is left of a batch that was stopped: from behind an element on. */
 uint32_t translate_batch_rest(struct translator *translator, const char *line, uint32_t len);
 void translate_reject(struct translator *translator, enum outcome outcome, struct span line, const char *why, uint32_t column);
+
+/* make.c: room for a line where an output packs its datagrams, NULL where it holds too much; and what was written there. Both
+ * count what is dropped. */
+char *make_reserve(struct translator *translator, uint16_t output);
+enum line_fate make_commit(struct translator *translator, uint16_t output, size_t len, struct span *line);
 
 /* make.c: what the rules of a plan make of the subject; and one metric with a value that is known. */
 enum outcome make_metrics(struct translator *translator, struct plan *plan);
