@@ -170,6 +170,19 @@ void counters_visit_reloads(const struct agent_view *view, void (*visit)(void *c
 	                                 .is_gauge = true});
 }
 
+void counters_visit_agent(const struct agent_view *view, void (*visit)(void *context, const struct counter *counter),
+                          void *context)
+{
+	struct visitor visitor = {visit, context};
+
+	counters_visit(view->accounts, view->mapping, visit, context);
+	for (int i = 0; i < RELOAD_RESULT_COUNT; i++)
+		visit_one(&visitor, "statsidecar_config_reloads_total", "result", span_of(reload_result_names[i]), view->reloads[i]);
+	visit(context, &(struct counter){.name = "statsidecar_config_last_reload_successful",
+	                                 .value = view->last_reload_successful,
+	                                 .is_gauge = true});
+}
+
 /* One line of the log that is being filled. */
 struct counters_line {
 	char text[2048];

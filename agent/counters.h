@@ -4,6 +4,7 @@
 #define STATSIDECAR_COUNTERS_H
 
 #include "agent.h"
+#include "agent.h"
 #include "map/mapping.h"
 #include "translate/accounts.h"
 
@@ -23,6 +24,10 @@ void counters_visit(const struct accounts *accounts, const struct mapping *mappi
 
 void counters_visit_reloads(const struct agent_view *view, void (*visit)(void *context, const struct counter *counter),
                             void *context);
+
+/* Those and what the agent as a whole counts: its reloads. */
+void counters_visit_agent(const struct agent_view *view, void (*visit)(void *context, const struct counter *counter),
+                          void *context);
 
 /* Everything to the log, as `counters: name{label="value"} 12 …` over as many lines as it takes, then `counters: end`. Rules,
  * fields, names and errors that were never counted are left out. */

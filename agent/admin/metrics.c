@@ -133,13 +133,7 @@ int metrics_write(struct admin *admin, const char *query, FILE *out)
 	                                           .label_values = {SPAN(PACKAGE_VERSION)},
 	                                           .value = 1,
 	                                           .is_gauge = true});
-	counters_visit(view->accounts, view->mapping, put_counter, &exposition);
-	for (int i = 0; i < RELOAD_RESULT_COUNT; i++)
-		put_counter(&exposition, &(struct counter){.name = "statsidecar_config_reloads_total",
-		                                           .label_names = {"result"},
-		                                           .label_values = {span_of(reload_result_names[i])},
-		                                           .value = view->reloads[i]});
-	put_gauge(&exposition, "statsidecar_config_last_reload_successful", view->last_reload_successful);
+	counters_visit_agent(view, put_counter, &exposition);
 	put_process(&exposition);
 	return HTTP_OK;
 }

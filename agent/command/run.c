@@ -10,6 +10,7 @@
 #include "command/command.h"
 #include "command/configuration.h"
 #include "log.h"
+#include "telemetry.h"
 
 struct arguments {
 	const char *inputs[INPUTS_MAX];
@@ -82,6 +83,7 @@ static int run_run(int argc, char **argv)
 	struct configuration configuration;
 	struct failure failure;
 	struct agent *agent;
+	struct telemetry *telemetry;
 	struct admin *admin;
 	int status = arguments_parse(&arguments, argc, argv);
 
@@ -96,16 +98,19 @@ static int run_run(int argc, char **argv)
 		log_error("no memory for the agent");
 		return EX_OSERR;
 	}
+	telemetry = telemetry_new(agent);
 	admin = admin_new(agent);
-	if (admin == NULL) {
+	if (telemetry == NULL || admin == NULL) {
 		log_error("no memory for the agent");
 		status = EX_OSERR;
 	} else if (agent_open(agent, &failure) < 0 || admin_open(admin, &failure) < 0) {
 		log_error("%s", failure.text);
 		status = EX_OSERR;
 	} else {
+		telemetry_start(telemetry);
 		status = agent_run(agent);
 	}
+	telemetry_free(telemetry);
 	admin_free(admin);
 	agent_free(agent);
 	return status;

@@ -227,6 +227,7 @@ struct settings *settings_load(const struct settings_request *request, struct pr
 	table_defaults(&reader, &telemetry_table, settings);
 	table_defaults(&reader, &log_table, settings);
 	settings->admin_is_default = true;
+	settings->telemetry_is_default = true;
 	struct source *sources = include_load(&reader, settings, request_config(request));
 	if (!sources) {
 		settings_free(settings);

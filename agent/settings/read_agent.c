@@ -151,6 +151,7 @@ const struct table telemetry_table = {"telemetry", "telemetry", telemetry_settin
 static void read_telemetry(struct reader *reader, const struct node *node, void *target)
 {
 	struct settings *settings = target;
+	settings->telemetry_is_default = false;
 	if (!is_switch(node, &settings->telemetry_enabled) && value_is_map(reader, "telemetry", node))
 		(void)table_read(reader, &telemetry_table, node, settings);
 }

@@ -94,6 +94,7 @@ struct settings {
 	enum admin_api admin_api;
 
 	bool telemetry_enabled;
+	bool telemetry_is_default; /* nothing is said about it */
 	int64_t telemetry_interval_ns;
 	const char *telemetry_prefix;
 	enum telemetry_metrics telemetry_metrics;
