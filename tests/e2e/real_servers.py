@@ -430,7 +430,10 @@ class StatsdGraphite(Stack):
             with urllib.request.urlopen(f"http://127.0.0.1:{self._web_port}/render?{query}", timeout=DEADLINE) as answer:
                 return Series(json.load(answer))
         except urllib.error.HTTPError as error:
-            why = re.findall(r"<pre[^>]*>(.*?)</pre>", error.read().decode(errors="replace"), re.DOTALL)
+            body = error.read().decode(errors="replace")
+            if "Unable to read header" in body:  # carbon is just creating the file
+                return Series([])
+            why = re.findall(r"<pre[^>]*>(.*?)</pre>", body, re.DOTALL)
             raise Failure("\n".join([f"graphite-web: {target}: {error}", *why, self.logs()])) from None
 
     def wait_for(self, target, condition):
@@ -447,3 +450,177 @@ class StatsdGraphite(Stack):
         except Failure as failure:
             raise Failure(f"{failure}\nGraphite has of {target}:\n{series!r}\n{self.logs()}") from None
         return series
+
+
+# ---- collectd ----
+
+
+class Collectd(Stack):
+    """Debian's collectd with its statsd plugin: a strict reader of plain StatsD. What it made of it is read from the files of its csv
+    plugin and from the values that its unixsock plugin lists."""
+
+    def __init__(self):
+        self._debian = debian("collectd-core")
+        super().__init__()
+
+    def start(self):
+        self.port = free_port(socket.SOCK_DGRAM)
+        self.url = f"udp://127.0.0.1:{self.port}"
+        self._csv = self.folder("csv")
+        self._socket = self.directory / "socket"
+        configuration = self.file(
+            "collectd.conf",
+            'Hostname "here"\n'
+            "FQDNLookup false\n"
+            f'BaseDir "{self.directory}"\n'
+            f'PluginDir "{self._debian}/usr/lib/collectd"\n'
+            f'TypesDB "{self._debian}/usr/share/collectd/types.db"\n'
+            "Interval 1\n"
+            "LoadPlugin logfile\n"
+            '<Plugin logfile>\nLogLevel "info"\nFile STDOUT\n</Plugin>\n'
+            "LoadPlugin statsd\n"
+            f'<Plugin statsd>\nHost "127.0.0.1"\nPort "{self.port}"\n'
+            "TimerLower true\nTimerUpper true\nTimerSum true\nTimerCount true\n</Plugin>\n"
+            "LoadPlugin csv\n"
+            f'<Plugin csv>\nDataDir "{self._csv}"\nStoreRates false\n</Plugin>\n'
+            "LoadPlugin unixsock\n"
+            f'<Plugin unixsock>\nSocketFile "{self._socket}"\nSocketPerms "0600"\n</Plugin>\n',
+        )
+        program = find_program(self._debian, "collectd")
+        self._server = self.run("collectd", program, "-f", "-C", configuration, env=libraries(self._debian))
+        self._server.wait_until(lambda: is_udp_bound(self.port) and self._socket.exists(), "no port opened")
+
+    def listed(self):
+        """The names that it has values of, such as `derive-a.b`."""
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+            connection.settimeout(DEADLINE)
+            connection.connect(str(self._socket))
+            connection.sendall(b"LISTVAL\n")
+            with connection.makefile() as answer:
+                count = int(answer.readline().split()[0])
+                return [answer.readline().split("/statsd/")[1].rstrip("\n") for _ in range(count)]
+
+    def values(self, name):
+        """What was written of `derive-a.b`, `latency-a.b-upper` …, oldest first; empty seconds (NaN) left out."""
+        rows = []
+        # One file a day.
+        for path in sorted(self._csv.glob(f"here/statsd/{glob.escape(name)}-20*")):
+            rows += path.read_text().split("\n")[1:-1]
+        found = [float(row.partition(",")[2]) for row in rows]
+        return [value for value in found if value == value]
+
+    def refused(self):
+        """The lines that it could not read."""
+        return re.findall(r'Unable to parse line: "(.*)"', self._server.log.read_text(errors="replace"))
+
+
+# ---- netdata ----
+
+
+class Netdata(Stack):
+    """Debian's netdata as a StatsD server, over UDP and TCP, read through its HTTP API."""
+
+    # Gauges are kept as integers of this many parts.
+    DETAIL = 1000
+    PLUGINS_OFF = [
+        "timex", "tc", "idlejitter", "cgroups", "checks", "proc", "diskspace", "slabinfo", "python.d", "ebpf", "node.d", "nfacct",
+        "charts.d", "go.d", "apps", "fping", "ioping", "perf", "freeipmi", "loopsleepms", "netdata monitoring",
+        "netdata monitoring extended", "enable running new plugins",
+    ]  # fmt: skip
+
+    def __init__(self):
+        self._debian = debian("netdata-core", "netdata-web")
+        super().__init__()
+
+    def start(self):
+        self._web_port = free_port()
+        self.port = self._free_port_of_both()
+        self.url = f"udp://127.0.0.1:{self.port}"
+        self.tcp_url = f"tcp://127.0.0.1:{self.port}"
+        folders = {name: self.folder(name) for name in ("log", "cache", "lib", "lib/lock", "lib/registry")}
+        off = "".join(f"  {name} = no\n" for name in self.PLUGINS_OFF)
+        configuration = self.file(
+            "netdata.conf",
+            f"[directories]\n  config = {self.directory}\n  home = {self.directory}\n"
+            f"  stock config = {self._debian}/usr/lib/netdata/conf.d\n"
+            f"  plugins = {self._debian}/usr/lib/netdata/plugins.d\n"
+            f"  web = {self._debian}/usr/share/netdata/web\n"
+            f"  log = {folders['log']}\n  cache = {folders['cache']}\n  lib = {folders['lib']}\n"
+            f"  lock = {folders['lib/lock']}\n  registry = {folders['lib/registry']}\n"
+            "[db]\n  mode = ram\n"
+            f"[web]\n  bind to = 127.0.0.1:{self._web_port}\n  mode = static-threaded\n"
+            "[ml]\n  enabled = no\n[health]\n  enabled = no\n"
+            f"[plugins]\n  statsd = yes\n{off}"
+            "[statsd]\n  enabled = yes\n"
+            f"  bind to = udp:127.0.0.1:{self.port} tcp:127.0.0.1:{self.port}\n"
+            f"  decimal detail = {self.DETAIL}\n",
+        )
+        program = find_program(self._debian, "netdata")
+        self._server = self.run("netdata", program, "-D", "-c", configuration, env=libraries(self._debian))
+        self._server.wait_until(lambda: is_listening(self._web_port) and is_udp_bound(self.port), "no port opened")
+
+    @staticmethod
+    def _free_port_of_both():
+        for _ in range(100):
+            port = free_port()
+            if not is_udp_bound(port):
+                return port
+        skip("no port is free for UDP and TCP")
+
+    def _get(self, path, **query):
+        url = f"http://127.0.0.1:{self._web_port}/api/v1/{path}?{urllib.parse.urlencode(query)}"
+        with urllib.request.urlopen(url, timeout=DEADLINE) as answer:
+            return answer.read().decode()
+
+    def collected(self, chart):
+        """The last values of a chart such as `a.b_counter`, by dimension, as they were collected; {} where there is none."""
+        text = self._get("allmetrics", format="prometheus", source="as-collected", names="no", help="no")
+        rows = re.findall(r'^\w+\{chart="statsd_([^"]*)",[^}]*dimension="([^"]*)"\} (\S+)', text, re.MULTILINE)
+        return {dimension: float(value) for name, dimension, value in rows if name == chart}
+
+    def peaks(self, chart):
+        """The highest value of each dimension so far; {} where there is none."""
+        try:
+            answer = json.loads(self._get("data", chart=f"statsd_{chart}", format="json", after=-600, points=0))
+        except urllib.error.HTTPError:
+            return {}
+        names, rows = answer["labels"][1:], answer["data"]
+        columns = [[row[i + 1] for row in rows if row[i + 1] is not None] for i in range(len(names))]
+        return {name: max(column) for name, column in zip(names, columns) if column}
+
+    def log(self):
+        logs = [self._server.log, *sorted((self.directory / "log").glob("*.log"))]
+        return "\n".join(path.read_text(errors="replace") for path in logs)
+
+
+# ---- statsd-parser ----
+
+
+class StatsdParser(Stack):
+    """npm's statsd-parser behind a UDP port: says of each line what it is."""
+
+    PROGRAM = """
+const parser = require(process.argv[2]), socket = require("dgram").createSocket("udp4");
+socket.on("message", (data) => {
+    for (const line of data.toString().split("\\n"))
+        if (line) console.log(JSON.stringify({line: line, stat: parser.matchStatsd(line)}));
+});
+socket.bind(0, "127.0.0.1", () => console.log(JSON.stringify({port: socket.address().port})));
+"""
+
+    def __init__(self):
+        self._npm = npm("statsd-parser@0.0.4")
+        super().__init__()
+
+    def start(self):
+        program = self.file("parser.js", self.PROGRAM)
+        self._server = self.run("statsd-parser", "node", program, self._npm / "node_modules/statsd-parser")
+        self.port = self._server.wait_until(lambda: self._rows(), "no port opened")[0]["port"]
+        self.url = f"udp://127.0.0.1:{self.port}"
+
+    def _rows(self):
+        return [json.loads(row) for row in self._server.log.read_text().split("\n")[:-1]]
+
+    def read(self, count):
+        """What it says of the lines so far, once there are so many: `line`, and `stat`, None where it could not read it."""
+        return self._server.wait_until(lambda: len(self._rows()) > count and self._rows(), f"{count} lines")[1:]
