@@ -246,6 +246,7 @@ struct watch {
 	unsigned faults;
 	size_t tag_length;
 	bool is_garbage; /* only the grammar and the names are looked at */
+	enum wire_origin origin;
 };
 
 static void blame(struct watch *watch, const char *what, struct span line)
@@ -522,13 +523,16 @@ static void look_at_line(struct watch *watch, struct span text)
 	static struct wire_line line;
 	const char *why;
 	watch->lines++;
-	if (wire_parse(&line, watch->output->dialect, text, &why)) {
+	if (wire_parse(&line, watch->output->dialect, watch->origin, text, &why)) {
 		blame(watch, why, text);
 		return;
 	}
 	if (watch->is_garbage) {
 		if (line.kind != WIRE_EVENT && !span_starts(line.name, SPAN("p.n")))
 			blame(watch, "a forged metric", text);
+		for (size_t i = 0; watch->origin == WIRE_RELAYED && watch->output->dialect == DIALECT_DOGSTATSD && i < line.tag_count; i++)
+			if (span_is(line.tags[i].key, "host") || span_starts(line.tags[i].key, SPAN("dd.internal.")))
+				blame(watch, "a tag that is the Datadog Agent's", text);
 		return;
 	}
 	while (watch->metric < ARRAY_LEN(metrics) && !is_made(watch, watch->metric))
@@ -645,6 +649,85 @@ static void run(const char *name, uint32_t tag_length, bool is_garbage, uint64_t
 	rig_fini(&rig);
 }
 
+/* ---- StatsD lines that are relayed ---- */
+
+static struct metric_model relay_metrics[] = {{.kind = METRIC_RELAY, .name = T("n.{event}"), .mark = {"test.yaml", 1, 1}, .tags = TAGS(TAG("t", "{k}"))}};
+static struct rule_model relay_rules[] = {RULE(MATCH("**"), .metrics = relay_metrics, .metric_count = 1, .tags = TAGS(TAG("r", "{x}")))};
+static struct file_model relay_files[] = {FILE_OF(.prefix = T("p."), .rules = relay_rules, .rule_count = 1)};
+static struct input_model relay_inputs[] = {{.label = T("in"), .format = FORMAT_STATSD, .tags = TAGS(TAG("via", "in"))}};
+
+static void put_some(struct sample *sample, uint64_t *seed)
+{
+	char bytes[64];
+	const size_t len = make_bytes(bytes, sizeof(bytes), seed);
+	memcpy(sample->line + sample->line_len, bytes, len);
+	sample->line_len += len;
+}
+
+/* Well-formed, but that anything may stand anywhere; a newline in it makes two of it, which then is what was sent. */
+static void make_relayed(struct sample *sample, uint64_t *seed)
+{
+	static const char *const names[] = {"a", "a.b", "x/y:"};
+	static const char *const values[] = {"1", "-5", "+5", "1:2:3", "x y", "1e3", "0.10"};
+	static const char *const types[] = {"c", "g", "ms", "s", "h", "d"};
+	static const char *const rest[] = {"|@0.5", "|@1", "|#k:v,l", "|#host:evil,k:v", "|#dd.internal.entity_id:x", "|T1", "|#k:1,k:2,t:3"};
+	sample->line_len = 0;
+	put(sample, names[random_below(seed, 3)]);
+	if (random_below(seed, 4) == 0)
+		put_some(sample, seed);
+	put(sample, ":");
+	put(sample, values[random_below(seed, ARRAY_LEN(values))]);
+	if (random_below(seed, 4) == 0)
+		put_some(sample, seed);
+	put(sample, "|");
+	put(sample, types[random_below(seed, ARRAY_LEN(types))]);
+	for (uint32_t i = random_below(seed, 4); i > 0; i--) {
+		put(sample, rest[random_below(seed, ARRAY_LEN(rest))]);
+		if (random_below(seed, 2))
+			put_some(sample, seed);
+	}
+	put(sample, "\n");
+}
+
+static void run_relayed(uint64_t seed, unsigned long count)
+{
+	static struct rig rig;
+	static struct sample sample;
+	static struct watch watches[OUTPUT_COUNT];
+	const struct model model = {.files = relay_files, .file_count = 1, .outputs = outputs, .output_count = OUTPUT_COUNT, .inputs = relay_inputs,
+	                            .input_count = 1, .limits = {.names = 100, .tag_values = 100}};
+	unsigned faults = 0;
+	unsigned long lines = 0;
+	rig_init(&rig, &model);
+	for (unsigned i = 0; i < OUTPUT_COUNT; i++) {
+		watches[i] = (struct watch){.output = &outputs[i], .index = i, .sample = &sample, .is_garbage = true, .origin = WIRE_RELAYED};
+		rig.sinks[i].look = look;
+		rig.sinks[i].context = &watches[i];
+		free(rig.sinks[i].text);
+		rig.sinks[i].text = NULL;
+	}
+	for (unsigned long n = 0; n < count && faults == 0; n++) {
+		make_relayed(&sample, &seed);
+		const uint64_t before = rig.accounts.outputs[0].made;
+		const uint64_t received = rig.accounts.inputs[0].received;
+		feed(&rig, (struct span){sample.line, sample.line_len}, &seed);
+		/* One metric for each event at most, and one line for each metric. */
+		const uint64_t made = rig.accounts.outputs[0].made - before;
+		if (made > rig.accounts.inputs[0].received - received)
+			blame(&watches[0], "more metrics than events", (struct span){sample.line, sample.line_len});
+		for (unsigned i = 0; i < OUTPUT_COUNT; i++) {
+			faults += watches[i].faults;
+			if (watches[i].lines != rig.accounts.outputs[i].sent)
+				blame(&watches[i], "more lines than metrics", (struct span){sample.line, sample.line_len});
+		}
+	}
+	for (unsigned i = 0; i < OUTPUT_COUNT; i++)
+		lines += watches[i].lines;
+	tap_note("relayed lines: %lu lines of %lu events", lines, count);
+	tap_ok(faults == 0 && lines > count, "relayed lines");
+	rig_fini(&rig);
+}
+
 int main(int argc, char **argv)
 {
 	const uint64_t seed = argc > 1 ? strtoull(argv[1], NULL, 0) : 1;
@@ -653,5 +736,6 @@ int main(int argc, char **argv)
 	run("tag values of up to 7 bytes", 7, false, seed, count);
 	run("tag values as long as they come", 2400, false, seed, count);
 	run("lines that are damaged", 200, true, seed, 2 * count);
+	run_relayed(seed, 2 * count);
 	return tap_end();
 }

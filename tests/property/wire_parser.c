@@ -86,14 +86,15 @@ static int parse_tags(struct wire_line *line, enum dialect dialect, struct span 
 		struct span tag = take(&text, syntax[dialect].separator, &is_more);
 		bool is_assigned;
 		const struct span key = take(&tag, syntax[dialect].assign, &is_assigned);
-		if (!is_assigned || key.len == 0 || tag.len == 0)
+		const bool may_be_bare = line->origin == WIRE_RELAYED && dialect == DIALECT_DOGSTATSD;
+		if (key.len == 0 || ((!is_assigned || tag.len == 0) && !may_be_bare))
 			return fail(why, "a tag without key or value");
 		if (has_any(key, syntax[dialect].key) || has_any(tag, syntax[dialect].value))
 			return fail(why, "a reserved byte in a tag");
 		if (has_control(key) || has_control(tag) || !is_utf8(key) || !is_utf8(tag))
 			return fail(why, "a control byte or broken UTF-8 in a tag");
 		for (size_t i = 0; i < line->tag_count; i++)
-			if (span_equal(line->tags[i].key, key))
+			if (line->origin == WIRE_MADE && span_equal(line->tags[i].key, key))
 				return fail(why, "a tag's key twice");
 		if (line->tag_count == WIRE_TAGS_MAX)
 			return fail(why, "too many tags");
@@ -129,7 +130,10 @@ static int check_value(struct wire_line *line, enum dialect dialect, const char 
 			return fail(why, "no value of a set");
 		return 0;
 	}
-	if (!is_decimal(line->value))
+	struct span number = line->value;
+	if (line->origin == WIRE_RELAYED && span_is(line->type, "g") && span_starts(number, SPAN("+")))
+		number = span_skip(number, 1);
+	if (!is_decimal(number))
 		return fail(why, "no number");
 	if (span_is(line->type, "ms") && line->value.at[0] == '-')
 		return fail(why, "a negative timer");
@@ -304,9 +308,9 @@ static int parse_service_check(struct wire_line *line, struct span text, const c
 	return text.len ? parse_fields(line, DIALECT_DOGSTATSD, text, TAGS, why) : 0;
 }
 
-int wire_parse(struct wire_line *line, enum dialect dialect, struct span text, const char **why)
+int wire_parse(struct wire_line *line, enum dialect dialect, enum wire_origin origin, struct span text, const char **why)
 {
-	*line = (struct wire_line){.kind = WIRE_METRIC};
+	*line = (struct wire_line){.kind = WIRE_METRIC, .origin = origin};
 	if (dialect == DIALECT_DOGSTATSD && span_starts(text, SPAN("_e{")))
 		return parse_event(line, text, why);
 	if (dialect == DIALECT_DOGSTATSD && span_starts(text, SPAN("_sc|")))

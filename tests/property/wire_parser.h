@@ -10,12 +10,17 @@ enum { WIRE_TAGS_MAX = 80 };
 
 enum wire_kind { WIRE_METRIC, WIRE_EVENT, WIRE_SERVICE_CHECK };
 
+/* A relayed line may have what its sender wrote: DogStatsD tags without value, keys that look alike once they are made safe,
+ * gauges with a plus. */
+enum wire_origin { WIRE_MADE, WIRE_RELAYED };
+
 struct wire_tag {
 	struct span key, value;
 };
 
 struct wire_line {
 	enum wire_kind kind;
+	enum wire_origin origin;
 	struct span name;  /* of a service check too; an event's title */
 	struct span value; /* an event's text, a service check's status */
 	struct span type;  /* c, ms, … */
@@ -27,6 +32,6 @@ struct wire_line {
 };
 
 /* 0, or -1 and *why. */
-int wire_parse(struct wire_line *line, enum dialect dialect, struct span text, const char **why);
+int wire_parse(struct wire_line *line, enum dialect dialect, enum wire_origin origin, struct span text, const char **why);
 
 #endif
