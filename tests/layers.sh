@@ -21,7 +21,7 @@ agent/input:     base decode map emit translate settings log.h clock.h failure.h
 agent/output:    base decode map emit translate settings log.h clock.h failure.h
 agent/explain:   base decode map emit translate settings json_writer.h log.h clock.h failure.h
 agent/admin:     base decode map emit translate settings input output explain json_writer.h log.h clock.h failure.h counters.h process.h agent.h
-agent/command:   base decode map emit publish translate settings input output explain admin json_writer.h log.h clock.h failure.h agent.h
+agent/command:   base decode map emit publish translate settings input output explain admin json_writer.h log.h clock.h failure.h agent.h telemetry.h
 '
 
 count=0

@@ -28,9 +28,11 @@ extern const struct command command_catalogue;
 extern const struct command command_check;
 extern const struct command command_exec;
 extern const struct command command_explain;
+extern const struct command command_health;
 extern const struct command command_publish;
 extern const struct command command_run;
 extern const struct command command_help;
+extern const struct command command_tap;
 extern const struct command command_test;
 
 #endif

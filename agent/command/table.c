@@ -15,6 +15,8 @@ const struct command *const commands[] = {
 	&command_catalogue,
 	&command_publish,
 	&command_exec,
+	&command_tap,
+	&command_health,
 	&command_help,
 	NULL,
 };
