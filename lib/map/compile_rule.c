@@ -79,7 +79,21 @@ static void compile_value(struct compiler *compiler, struct metric *metric, cons
 	metric->value.field = compile_reference(compiler, model->value.span, model->value.mark);
 }
 
-/* 0.5 -> of 2^32, exactly enough for what a generator of 32 bits can tell apart. */
+/* `0.5` -> of 2^32, in integers: what is next to 1 must not be rounded up to 2^32, which 32 bits write as 0. More than
+ * 19 digits make no difference that a draw of 32 bits can tell, and no more of them fit. */
+static uint32_t sample_threshold(struct span share)
+{
+	enum { DIGITS = 19 };
+	const struct span digits = span_skip(share, 2);
+	unsigned __int128 numerator = 0;
+	unsigned __int128 denominator = 1;
+	for (size_t i = 0; i < digits.len && i < DIGITS; i++) {
+		numerator = numerator * 10 + (unsigned)(digits.at[i] - '0');
+		denominator *= 10;
+	}
+	return (uint32_t)((numerator << 32) / denominator);
+}
+
 static void compile_sample_rate(struct compiler *compiler, struct metric *metric, const struct text *rate)
 {
 	struct decimal number;
@@ -93,12 +107,8 @@ static void compile_sample_rate(struct compiler *compiler, struct metric *metric
 	}
 	if (number.point == 1)
 		return; /* 1: everything is sent, and nothing needs saying */
-	double share = 0;
-	double digit = 0.1;
-	for (size_t i = 2; i < len; i++, digit /= 10)
-		share += digit * (text[i] - '0');
 	metric->is_sampled = true;
-	metric->sample_threshold = (uint32_t)(share * 4294967296.0);
+	metric->sample_threshold = sample_threshold((struct span){text, len});
 	metric->sample_text = arena_printf(compiler->mapping->arena, "|@%.*s", (int)len, text);
 }
 

@@ -74,6 +74,29 @@ START_TEST(accept)
 }
 END_TEST
 
+/* Of how many draws in 2^32 a metric is emitted. */
+static const struct {
+	const char *name;
+	struct model model;
+	uint32_t threshold;
+} shares[] = {
+	{"half", RATE("0.5"), UINT32_C(1) << 31},
+	{"a tenth", RATE("0.1"), 429496729},
+	{"next to all, in as many digits as there may be", RATE("0.99999999999999999999999999999999999999999999999999999999999999"), UINT32_MAX},
+	{"next to nothing", RATE("1e-30"), 0},
+};
+
+START_TEST(share)
+{
+	static struct rig rig;
+	rig_init(&rig, &shares[_i].model);
+	const struct metric *metric = &rig.mapping->rules[0].metrics[0];
+	ck_assert_msg(metric->is_sampled && metric->sample_threshold == shares[_i].threshold, "%s: got %u, want %u",
+	              shares[_i].name, metric->sample_threshold, shares[_i].threshold);
+	rig_fini(&rig);
+}
+END_TEST
+
 /* All of them are told, with their places. */
 START_TEST(every_fault_is_told)
 {
@@ -125,6 +148,7 @@ Suite *mapping_suite(void)
 	TCase *all = tcase_create("mapping");
 	tcase_add_loop_test(all, refuse, 0, ARRAY_LEN(refusals));
 	tcase_add_loop_test(all, accept, 0, ARRAY_LEN(accepted));
+	tcase_add_loop_test(all, share, 0, ARRAY_LEN(shares));
 	tcase_add_test(all, every_fault_is_told);
 	tcase_add_test(all, too_many_fields);
 	suite_add_tcase(suite, all);
