@@ -1105,22 +1105,25 @@ class Publisher(EventPublisher):
 
 # ---- the program's publisher, and its methods as functions ----
 
-_default = None
+_default = {}
 
 
 def publisher():
     """The program's publisher, made at its first use."""
-    global _default
-    if _default is None:
-        _default = Publisher()
-    return _default
+    found = _default.get("publisher")
+    if found is None:
+        made = Publisher()
+        # Without a lock, which a fork could leave held: of threads that come at once the first one's is kept.
+        found = _default.setdefault("publisher", made)
+        if found is not made:
+            made.close()
+    return found
 
 
 def configure(to=None, strict=False):
     """Makes another publisher the program's."""
-    global _default
-    _default = Publisher(to, strict)
-    return _default
+    _default["publisher"] = made = Publisher(to, strict)
+    return made
 
 
 def _export():

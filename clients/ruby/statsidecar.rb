@@ -20,6 +20,7 @@
 # Nothing here waits: what the kernel does not take at once is dropped and counted. Nothing here raises, but with
 # strict: true. One publisher serves all threads; a fork may go on with it. The agent may come and go.
 
+require "json"
 require "socket"
 
 module Statsidecar
@@ -70,15 +71,12 @@ module Statsidecar
   # A value as JSON, and where in it texts stand that may be cut.
   class Value
     ESCAPED = /["\\\u0000-\u001f]/.freeze
-    ESCAPES = (0..31).to_h { |byte| [byte.chr, format("\\u%04x", byte)] }.merge(
-      '"' => '\"', "\\" => "\\\\", "\b" => '\b', "\f" => '\f', "\n" => '\n', "\r" => '\r', "\t" => '\t'
-    ).freeze
 
     attr_reader :bytes, :ends
 
     def self.quote(text)
       text = valid(text)
-      text.match?(ESCAPED) ? %("#{text.gsub(ESCAPED, ESCAPES)}") : %("#{text}")
+      text.match?(ESCAPED) ? JSON.generate(text) : %("#{text}")
     end
 
     def self.valid(text)
@@ -87,11 +85,12 @@ module Statsidecar
       text.valid_encoding? ? text : text.scrub("\uFFFD")
     end
 
-    def initialize(value, limit)
+    def initialize(value, limit, text_kept = TEXT_KEPT)
       @bytes = String.new(encoding: Encoding::UTF_8)
       @texts = [] # [offset, length] of what stands between quotes
       @ends = [] # behind each element of the outermost array
       @limit = limit
+      @text_kept = text_kept
       @uncuttable = 0
       put(value, 0)
     end
@@ -134,8 +133,7 @@ module Statsidecar
 
     def put_literal(text)
       @bytes << text
-      @uncuttable += text.bytesize
-      raise TooLong if @uncuttable > @limit
+      take(text.bytesize)
     end
 
     def put_text(text)
@@ -143,12 +141,14 @@ module Statsidecar
       text = text.byteslice(0, @limit) if text.bytesize > @limit
       quoted = Value.quote(text)
       length = quoted.bytesize - 2
-      return put_literal(quoted) if length <= TEXT_KEPT
-
-      @texts << [@bytes.bytesize + 1, length]
+      @texts << [@bytes.bytesize + 1, length] if length > @text_kept
       @bytes << quoted
-      @uncuttable += TEXT_KEPT
-      raise TooLong if @uncuttable > @limit
+      take(length > @text_kept ? @text_kept : length + 2)
+    end
+
+    def take(count)
+      @uncuttable += count
+      raise TooLong, "too long", [] if @uncuttable > @limit # without a backtrace it costs nothing
     end
 
     def put(value, depth)
@@ -1124,8 +1124,7 @@ module Statsidecar
       whole.delete("")
       limit = @channel.line_max
       begin
-        value = Value.new(whole, limit - 1)
-        return [value.bytes << "\n", false] if value.bytes.bytesize < limit
+        return [Value.new(whole, limit - 1, limit).bytes << "\n", false]
       rescue TooLong
         nil
       end
@@ -1216,11 +1215,15 @@ module Statsidecar
 
   # ---- the program's publisher, and its methods as functions ----
 
+  LOCK = Mutex.new
+
   extend EventPublisher
 
   class << self
     # The program's publisher, made at its first use.
     def publisher
+      @publisher || LOCK.synchronize { @publisher ||= Publisher.new }
+    rescue ThreadError # in a signal's handler
       @publisher ||= Publisher.new
     end
 

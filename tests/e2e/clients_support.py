@@ -3,6 +3,7 @@
 import contextlib
 import fcntl
 import functools
+import json
 import os
 import pathlib
 import shlex
@@ -10,7 +11,7 @@ import shutil
 import subprocess
 import tempfile
 
-from harness import DEADLINE, PROGRAM, SOURCE, Agent, Failure, UnixReceiver, environment, equal, need, skip
+from harness import DEADLINE, PROGRAM, SOURCE, Agent, Failure, UnixReceiver, environment, equal, need, need_pipe_size, skip, temporary_directory
 
 CLIENTS = SOURCE / "clients"
 PROGRAMS = SOURCE / "tests/e2e/clients"
@@ -60,7 +61,16 @@ def ruby_with_activesupport():
 
 
 def python():
-    return [PYTHON, "-X", "dev", "-W", "error"]
+    return [os.environ.get("STATSIDECAR_PYTHON") or PYTHON, "-X", "dev", "-W", "error"]
+
+
+def run_ruby(code, to, words=None, **options):
+    return run([*(words or ruby()), "-r", CLIENTS / "ruby/statsidecar.rb", "-e", code], to, **options)
+
+
+def run_python(code, to, **options):
+    path = {"PYTHONPATH": str(CLIENTS / "python"), "PYTHONDONTWRITEBYTECODE": "1"}
+    return run([*python(), "-c", "import statsidecar\n" + code], to, path, **options)
 
 
 def compiled(source, directory, *options):
@@ -76,6 +86,46 @@ def compiled(source, directory, *options):
     done = subprocess.run([*words, str(library), "-lpthread"], capture_output=True, text=True)
     equal((done.returncode, done.stderr), (0, ""), "the compiler")
     return [program]
+
+
+# ---- without an agent ----
+
+
+class Catcher:
+    """A pipe that the test itself reads: what a publisher writes, line by line."""
+
+    def __init__(self, size=None):
+        self._size = size
+
+    def __enter__(self):
+        self._directory = temporary_directory()
+        self.path = pathlib.Path(self._directory.name) / "events"
+        self.url = f"fifo://{self.path}"
+        os.mkfifo(self.path)
+        self._descriptor = os.open(self.path, os.O_RDWR | os.O_NONBLOCK)
+        if self._size is not None:
+            need_pipe_size(self._size)
+            fcntl.fcntl(self._descriptor, fcntl.F_SETPIPE_SZ, self._size)
+        return self
+
+    def __exit__(self, *_):
+        os.close(self._descriptor)
+        self._directory.cleanup()
+
+    def read(self):
+        content = b""
+        try:
+            while True:
+                content += os.read(self._descriptor, 1 << 20)
+        except BlockingIOError:
+            return content
+
+    def events(self):
+        """What has been written since, whole lines of JSON."""
+        content = self.read()
+        if content and not content.endswith(b"\n"):
+            raise Failure(f"the end is torn: {content[-80:]!r}")
+        return [json.loads(line) for line in content.splitlines()]
 
 
 # ---- agents ----
@@ -116,8 +166,11 @@ class Station:
 
 def run(words, to=None, env=None, timeout=DEADLINE, want=0, **options):
     """Runs a program that publishes; its standard output."""
-    options = {"stdin": subprocess.DEVNULL, "env": environment({"STATSIDECAR_TO": to, "LC_ALL": "C.UTF-8", **(env or {})}), **options}
-    done = subprocess.run(list(map(str, words)), capture_output=True, timeout=timeout, **options)
+    changes = {"STATSIDECAR_TO": to, "LC_ALL": "C.UTF-8", **(env or {})}
+    options.setdefault("input", b"")
+    done = subprocess.run(
+        list(map(str, words)), capture_output=True, env=environment(changes), timeout=timeout, **options
+    )
     if done.returncode != want:
         text = (done.stdout + done.stderr).decode(errors="replace")
         raise Failure(f"exit status {done.returncode}, want {want}\n{text}")
