@@ -4,24 +4,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <pthread.h>
 #include <signal.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-enum {
-	/* The job runs on while we write; what Linux gives everybody. */
-	TEE_PIPE_SIZE = 1024 * 1024,
-	TEE_READ_SIZE = 256 * 1024,
-};
-
-struct copier {
-	struct tee *tee;
-	pthread_t owner;
-	char bytes[TEE_READ_SIZE];
-};
+/* The job runs on while we write; what Linux gives everybody. */
+enum { TEE_PIPE_SIZE = 1024 * 1024 };
 
 static int write_all(const char *bytes, size_t len)
 {
@@ -44,33 +32,32 @@ static int write_all(const char *bytes, size_t len)
 }
 
 /* One read of at most `most` bytes: how many, 0 at the end or when writing them failed. */
-static size_t copy_once(struct copier *copier, size_t most)
+static size_t copy_once(struct tee *tee, size_t most)
 {
-	struct tee *tee = copier->tee;
 	ssize_t len;
 
 	do
-		len = read(tee->read_end, copier->bytes, most < sizeof copier->bytes ? most : sizeof copier->bytes);
+		len = read(tee->read_end, tee->bytes, most < TEE_READ_SIZE ? most : TEE_READ_SIZE);
 	while (len < 0 && errno == EINTR);
 	if (len <= 0)
 		return 0;
-	tee->write_error = write_all(copier->bytes, (size_t)len);
+	tee->write_error = write_all(tee->bytes, (size_t)len);
 	if (tee->write_error != 0)
 		return 0;
-	line_feed_take(&tee->feed, copier->bytes, (size_t)len);
+	line_feed_take(&tee->feed, tee->bytes, (size_t)len);
 	return (size_t)len;
 }
 
 /* What the job has written stands in the pipe when it has ended: that much, whoever else writes. */
-static void copy_rest(struct copier *copier)
+static void copy_rest(struct tee *tee)
 {
 	int ready;
 	size_t left, len;
 
-	if (ioctl(copier->tee->read_end, FIONREAD, &ready) < 0)
+	if (ioctl(tee->read_end, FIONREAD, &ready) < 0)
 		return;
 	for (left = (size_t)ready; left > 0; left -= len) {
-		len = copy_once(copier, left);
+		len = copy_once(tee, left);
 		if (len == 0)
 			return;
 	}
@@ -78,44 +65,36 @@ static void copy_rest(struct copier *copier)
 
 static void *copy(void *argument)
 {
-	struct copier *copier = argument;
-	struct tee *tee = copier->tee;
+	struct tee *tee = argument;
 	struct pollfd ready[2] = {{.fd = tee->read_end, .events = POLLIN}, {.fd = tee->stop[0], .events = POLLIN}};
 
 	for (;;) {
 		if (poll(ready, 2, -1) < 0)
 			continue;
 		if (ready[1].revents != 0) {
-			copy_rest(copier);
+			copy_rest(tee);
 			break;
 		}
-		if (copy_once(copier, TEE_READ_SIZE) == 0)
+		if (copy_once(tee, TEE_READ_SIZE) == 0)
 			break;
 	}
 	line_feed_end(&tee->feed);
 	/* Where our reader has gone, the job gets the SIGPIPE that it would have got without us. */
 	close(tee->read_end);
 	atomic_store(&tee->is_done, true);
-	pthread_kill(copier->owner, SIGCHLD);
-	free(copier);
+	pthread_kill(tee->owner, SIGCHLD);
 	return NULL;
 }
 
 static int copier_start(struct tee *tee)
 {
-	struct copier *copier = malloc(sizeof *copier);
 	pthread_t thread;
 	int error;
 
-	if (copier == NULL)
-		return ENOMEM;
-	copier->tee = tee;
-	copier->owner = pthread_self();
-	error = pthread_create(&thread, NULL, copy, copier);
+	tee->owner = pthread_self();
+	error = pthread_create(&thread, NULL, copy, tee);
 	if (error == 0)
 		pthread_detach(thread);
-	else
-		free(copier);
 	return error;
 }
 
@@ -123,7 +102,6 @@ int tee_start(struct tee *tee, struct statsidecar *publisher)
 {
 	int ends[2] = {-1, -1}, error;
 
-	memset(tee, 0, sizeof *tee);
 	tee->feed.publisher = publisher;
 	if (pipe2(ends, O_CLOEXEC) < 0)
 		return errno;

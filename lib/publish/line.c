@@ -56,11 +56,10 @@ static bool is_plain(char byte)
 	return (unsigned char)byte >= 0x20 && (unsigned char)byte < 0x80 && byte != '"' && byte != '\\';
 }
 
-/* What stands for the character at text, which is not plain: into piece (room for 8), its length; *taken bytes of text.
- */
+/* What stands for the character at text, which is not plain: into piece (room for 8); its length, and *taken of text. */
 static size_t escape(char *piece, struct span text, size_t *taken)
 {
-	static const char letters[] = "\"\\\b\f\n\r\t", escapes[] = "\"\\bfnrt";
+	static const char letters[] = "\"\\\b\f\n\r\t", escapes[] = "\"\\bfnrt", digits[] = "0123456789abcdef";
 	unsigned char byte = (unsigned char)*text.at;
 	const char *letter = byte != '\0' ? strchr(letters, byte) : NULL;
 
@@ -70,8 +69,12 @@ static size_t escape(char *piece, struct span text, size_t *taken)
 		piece[1] = escapes[letter - letters];
 		return 2;
 	}
-	if (byte < 0x20)
-		return (size_t)snprintf(piece, 8, "\\u%04x", byte);
+	if (byte < 0x20) {
+		memcpy(piece, "\\u00", 4);
+		piece[4] = (char)('0' + byte / 16);
+		piece[5] = digits[byte % 16];
+		return 6;
+	}
 	*taken = utf8_length(text.at, text.len);
 	if (*taken == 0) {
 		*taken = 1;

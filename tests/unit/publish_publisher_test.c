@@ -200,12 +200,15 @@ START_TEST(a_reader_that_goes_and_comes_back)
 {
 	int reader = pipe_make();
 	struct statsidecar *publisher = publisher_open(url);
+	sigset_t mask;
 
 	for (int i = 0; i < 10; i++) {
 		publish_until(publisher, 1, STATSIDECAR_OK);
 		ck_assert_str_eq(received(reader), LINE_1);
 		close(reader);
 		ck_assert_int_eq(publish_numbered(publisher, 2), STATSIDECAR_AWAY);
+		ck_assert_int_eq(sigprocmask(SIG_BLOCK, NULL, &mask), 0);
+		ck_assert_int_eq(sigismember(&mask, SIGPIPE), 0);
 		reader = reader_open();
 	}
 	statsidecar_close(publisher);
@@ -342,6 +345,40 @@ START_TEST(the_standard_descriptors_are_left_free)
 	}
 	ck_assert_int_eq(publish_numbered(publisher, 1), STATSIDECAR_OK);
 	statsidecar_close(publisher);
+	close(reader);
+}
+END_TEST
+
+/* How many descriptors but this one are open on the same pipe; each of them is closed by execve(). */
+static int descriptors_beside(int reader)
+{
+	struct stat pipe, status;
+	int count = 0;
+
+	ck_assert_int_eq(fstat(reader, &pipe), 0);
+	for (int fd = 3; fd < 256; fd++) {
+		if (fd == reader || fstat(fd, &status) < 0 || status.st_dev != pipe.st_dev ||
+		    status.st_ino != pipe.st_ino)
+			continue;
+		ck_assert_int_eq(fcntl(fd, F_GETFD), FD_CLOEXEC);
+		count++;
+	}
+	return count;
+}
+
+START_TEST(one_descriptor_and_it_is_closed_by_execve)
+{
+	int reader = pipe_make();
+	struct statsidecar *publisher = publisher_open(url);
+
+	ck_assert_int_eq(descriptors_beside(reader), 1);
+	close(reader);
+	unlink(path);
+	reader = pipe_make();
+	publish_until(publisher, 1, STATSIDECAR_OK);
+	ck_assert_int_eq(descriptors_beside(reader), 1);
+	statsidecar_close(publisher);
+	ck_assert_int_eq(descriptors_beside(reader), 0);
 	close(reader);
 }
 END_TEST
@@ -499,6 +536,28 @@ START_TEST(a_port_that_goes_and_comes_back)
 		reader = udp_bind(address.sin_port);
 	}
 	statsidecar_close(publisher);
+	close(reader);
+}
+END_TEST
+
+/* The kernel's answer to an earlier datagram comes late, and with the next one. */
+START_TEST(an_old_answer_costs_no_event)
+{
+	static struct channel channel;
+	int reader = udp_bind(0);
+	struct sockaddr_in address;
+	socklen_t len = sizeof address;
+	char to[64];
+
+	getsockname(reader, (struct sockaddr *)&address, &len);
+	snprintf(to, sizeof to, "udp://127.0.0.1:%d", ntohs(address.sin_port));
+	ck_assert_int_eq(statsidecar_channel_open(&channel, to), STATSIDECAR_OK);
+	close(reader);
+	ck_assert_int_eq(send(atomic_load(&channel.descriptor), "a\n", 2, 0), 2);
+	reader = udp_bind(address.sin_port);
+	ck_assert_int_eq(statsidecar_channel_send(&channel, "b\n", 2), STATSIDECAR_OK);
+	ck_assert_str_eq(received(reader), "b\n");
+	statsidecar_channel_close(&channel);
 	close(reader);
 }
 END_TEST
@@ -693,6 +752,7 @@ Suite *publish_publisher_suite(void)
 	tcase_add_test(program, a_pending_sigpipe_of_the_program_stays);
 	tcase_add_test(program, errno_stays_as_it_was);
 	tcase_add_test(program, the_standard_descriptors_are_left_free);
+	tcase_add_test(program, one_descriptor_and_it_is_closed_by_execve);
 	tcase_add_test(program, a_program_that_closes_the_descriptor);
 	tcase_add_test(program, parent_and_child_both_publish);
 	tcase_add_test(program, an_opener_that_is_left_from_before_a_fork);
@@ -700,6 +760,7 @@ Suite *publish_publisher_suite(void)
 	tcase_add_test(program, the_environment_names_the_target);
 	tcase_add_test(program, every_result_has_a_text_and_a_count);
 	tcase_add_test(sockets, a_port_that_goes_and_comes_back);
+	tcase_add_test(sockets, an_old_answer_costs_no_event);
 	tcase_add_test(sockets, a_socket_that_goes_and_comes_back);
 	tcase_add_test(sockets, an_abstract_socket);
 	tcase_add_test(sockets, a_large_payload);

@@ -86,8 +86,7 @@ static const struct {
 	{"completed", STEP, STATSIDECAR_EVENT_COMPLETED,
          "{\"event\":\"step.completed\",\"event_type\":\"completed\"," STEP_LINE ENDED DATED},
 	{"failed", STEP, STATSIDECAR_EVENT_FAILED,
-         "{\"event\":\"step.failed\",\"event_type\":\"failed\"," STEP_LINE ENDED
-         "\"error_message\":\"it timed "
+         "{\"event\":\"step.failed\",\"event_type\":\"failed\"," STEP_LINE ENDED "\"error_message\":\"it timed "
          "out\",\"exception_class\":\"Net::ReadTimeout\",\"backtrace\":[\"a.c:1\",\"b.c:2\"]," DATED},
 	{"failed, little is known",
          {.step_name = "fetch", .error = &error_unknown},
@@ -137,8 +136,7 @@ static const struct {
 	{"completed", TASK, STATSIDECAR_EVENT_COMPLETED,
          "{\"event\":\"task.completed\",\"event_type\":\"completed\"," TASK_LINE TASK_ENDED DATED},
 	{"failed", TASK, STATSIDECAR_EVENT_FAILED,
-         "{\"event\":\"task.failed\",\"event_type\":\"failed\"," TASK_LINE TASK_ENDED
-         "\"error_message\":\"it timed "
+         "{\"event\":\"task.failed\",\"event_type\":\"failed\"," TASK_LINE TASK_ENDED "\"error_message\":\"it timed "
          "out\",\"exception_class\":\"Net::ReadTimeout\",\"backtrace\":[\"a.c:1\",\"b.c:2\"]," DATED},
 	{"retry", TASK, STATSIDECAR_EVENT_RETRY,
          "{\"event\":\"task.retry_requested\",\"event_type\":\"retry\"," TASK_LINE TASK_GOES_ON DATED},
@@ -216,8 +214,15 @@ static double number_of(const json_t *event, const char *name)
 	return json_number_value(json_object_get(event, name));
 }
 
+static void expect_error(const struct statsidecar_error *want, const json_t *event)
+{
+	const char *got = json_string_value(json_object_get(event, "error_message"));
+
+	ck_assert_str_eq(got == NULL ? "none" : got, want == NULL ? "none" : want->message);
+}
+
 /* The duration in the line lies between what was measured within and around; half a microsecond is rounded. */
-static void expect_duration(const char *name, int64_t least_ns, int64_t most_ns)
+static void expect_end(const char *name, int64_t least_ns, int64_t most_ns, const struct statsidecar_error *failure)
 {
 	json_t *event = json_loads(received(), 0, NULL);
 	double got = number_of(event, name);
@@ -226,6 +231,7 @@ static void expect_duration(const char *name, int64_t least_ns, int64_t most_ns)
 	              "got %f s, want %lld to %lld ns", got, (long long)least_ns, (long long)most_ns);
 	ck_assert(json_is_string(json_object_get(event, "started_at")));
 	ck_assert(json_is_string(json_object_get(event, "completed_at")));
+	expect_error(failure, event);
 	json_decref(event);
 }
 
@@ -254,8 +260,8 @@ START_TEST(a_step_is_timed)
 			ck_assert_int_eq(statsidecar_step_fail(publisher, &timed, &error, NULL, 0), STATSIDECAR_OK);
 		else
 			ck_assert_int_eq(statsidecar_step_complete(publisher, &timed, NULL, 0), STATSIDECAR_OK);
-		expect_duration("execution_duration", end_ns - within_ns,
-		                statsidecar_moment_monotonic_ns() - before_ns);
+		expect_end("execution_duration", end_ns - within_ns, statsidecar_moment_monotonic_ns() - before_ns,
+		           attempt == 1 ? &error : NULL);
 		ck_assert_ptr_null(timed.error);
 	}
 }
@@ -273,12 +279,31 @@ START_TEST(a_task_is_timed)
 		within_ns = statsidecar_moment_monotonic_ns();
 		end_ns = work();
 		if (attempt == 1)
-			ck_assert_int_eq(statsidecar_task_fail(publisher, &timed, NULL, NULL, 0), STATSIDECAR_OK);
+			ck_assert_int_eq(statsidecar_task_fail(publisher, &timed, &error, NULL, 0), STATSIDECAR_OK);
 		else
 			ck_assert_int_eq(statsidecar_task_complete(publisher, &timed, NULL, 0), STATSIDECAR_OK);
-		expect_duration("total_execution_duration", end_ns - within_ns,
-		                statsidecar_moment_monotonic_ns() - before_ns);
+		expect_end("total_execution_duration", end_ns - within_ns,
+		           statsidecar_moment_monotonic_ns() - before_ns, attempt == 1 ? &error : NULL);
 	}
+}
+END_TEST
+
+START_TEST(what_has_ended_is_not_timed_on)
+{
+	struct statsidecar_step timed = {.step_name = "fetch"};
+	struct statsidecar_task task_timed = {.task_name = "nightly"};
+	int64_t duration_ns;
+
+	(void)statsidecar_step_start(publisher, &timed, NULL, 0);
+	(void)statsidecar_step_complete(publisher, &timed, NULL, 0);
+	duration_ns = timed.duration_ns;
+	(void)statsidecar_step_complete(publisher, &timed, NULL, 0);
+	ck_assert_int_eq(timed.duration_ns, duration_ns);
+	(void)statsidecar_task_start(publisher, &task_timed, NULL, 0);
+	(void)statsidecar_task_complete(publisher, &task_timed, NULL, 0);
+	duration_ns = task_timed.duration_ns;
+	(void)statsidecar_task_fail(publisher, &task_timed, NULL, NULL, 0);
+	ck_assert_int_eq(task_timed.duration_ns, duration_ns);
 }
 END_TEST
 
@@ -307,6 +332,7 @@ Suite *publish_standard_suite(void)
 	tcase_add_checked_fixture(timing, open_both, close_both);
 	tcase_add_test(timing, a_step_is_timed);
 	tcase_add_test(timing, a_task_is_timed);
+	tcase_add_test(timing, what_has_ended_is_not_timed_on);
 	tcase_add_test(timing, what_was_never_started_has_its_own_duration_or_none);
 	suite_add_tcase(suite, timing);
 	return suite;
