@@ -218,6 +218,14 @@ def output(dialect="dogstatsd"):
     return f"outputs: [{{url: 'udp://127.0.0.1:9', max_datagram: 1400, dialect: {dialect}}}]\n"
 
 
+def lifecycle(key, max_entities=8192):
+    """One that every event moves. The corpus is run in passes: after the first an entity that was kept is known."""
+    return (
+        f"lifecycles: {{step: {{key: {key}, enter: {{'**': complete}}, final: [complete], "
+        f"max_entities: {max_entities}, timestamp: timestamp}}}}\n"
+    )
+
+
 # name: arguments of generate, configuration, rules that stand in included files
 INPROCESS = {
     "JSON, counter and timer, two tags": ("", output() + COUNTER_AND_TIMER),
@@ -234,6 +242,10 @@ INPROCESS = {
     "10 identifiers, a rule each": ("--shape named --names 10", output(), many_names(10)),
     "10,000 identifiers, a rule each": ("--shape named --names 10000", output(), many_names(10_000)),
     "the pack tasker": ("", output() + "include: [tasker]\n"),
+    "the pack tasker-lifecycles": ("", output() + "include: [tasker-lifecycles]\n"),
+    "a lifecycle, few entities": ("", output() + COUNTER_AND_TIMER + lifecycle("[step_name]")),
+    "a lifecycle, entities come again": ("", output() + COUNTER_AND_TIMER + lifecycle("[task_id, step_id]", 1_000_000)),
+    "a lifecycle, each evicts another": ("", output() + COUNTER_AND_TIMER + lifecycle("[task_id, step_id]")),
     **{
         f"dialect {dialect}": ("", output(dialect) + COUNTER_AND_TIMER)
         for dialect in ("statsd", "graphite", "influxdb", "librato", "signalfx")
@@ -242,7 +254,7 @@ INPROCESS = {
 
 
 def include(rules, directory):
-    """A file takes 10,000 nodes of YAML: many rules stand in many files."""
+    """Many rules stand in many files, as they do where teams share an agent."""
     names = []
     for first in range(0, len(rules), RULES_A_FILE):
         names.append(f"rules-{first:06}.yaml")
