@@ -89,7 +89,7 @@ static struct connection *stream_free_slot(struct stream_input *stream)
 	return NULL;
 }
 
-/* -1 without memory. */
+/* -1 without memory, or where the kernel watches no more descriptors. */
 static int connection_start(struct connection *connection, int fd)
 {
 	struct input_owner *owner = connection->stream->input.owner;
@@ -107,9 +107,12 @@ static int connection_start(struct connection *connection, int fd)
 		reader_reset(&connection->reader, fd);
 		event_assign(connection->ready, owner->base, fd, EV_READ | EV_PERSIST, connection_on_ready, connection);
 	}
+	/* The slot is taken only now: of a connection that is refused the caller closes the descriptor. */
+	if (event_add(connection->ready, NULL) < 0)
+		return -1;
 	connection->fd = fd;
 	connection->stream->open_count++;
-	return event_add(connection->ready, NULL);
+	return 0;
 }
 
 static void stream_refuse(struct stream_input *stream, int fd, const char *why)

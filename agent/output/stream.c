@@ -82,6 +82,7 @@ fail:
 	if (stream != NULL) {
 		if (stream->readable != NULL)
 			event_free(stream->readable);
+		name_free(stream->name);
 		flow_fini(&stream->flow);
 	}
 	free(stream);
