@@ -7,8 +7,8 @@
     with statsidecar.time_step({"task_id": 17, "step_id": 3, "step_name": "fetch", "attempt_number": 1}) as timing:
         timing["step_results"] = fetch()       # step.completed with its duration, or step.failed with the exception
 
-Nothing here waits: what the kernel does not take at once is dropped and counted. Nothing here raises, but with strict=True.
-One publisher serves all threads; a fork may go on with it. The agent may come and go.
+Nothing here waits: what the kernel does not take at once is dropped and counted. Nothing here raises, but with
+strict=True. One publisher serves all threads; a fork may go on with it. The agent may come and go.
 """
 
 import datetime
@@ -236,8 +236,8 @@ def _largest(low, high, fits):
 
 
 class _Draft:
-    """An event that is longer than the line may be: step_results, step_inputs and backtrace are emptied, in this order, then
-    texts cut, the longest first."""
+    """An event that is longer than the line may be: step_results, step_inputs and backtrace are emptied, in this order,
+    then texts cut, the longest first."""
 
     def __init__(self, name, payload, limit):
         self._limit = limit
@@ -510,9 +510,9 @@ _REASONS = {
 
 
 class _Channel:
-    """The descriptor behind a publisher. Its number stays the same for the channel's life: what is opened again is put under
-    it by dup2(), which is atomic, so that another thread writes to the old pipe or to the new one, never to a stranger's
-    file."""
+    """The descriptor behind a publisher. Its number stays the same for the channel's life: what is opened again is put
+    under it by dup2(), which is atomic, so that another thread writes to the old pipe or to the new one, never to a
+    stranger's file."""
 
     def __init__(self, target):
         self._target = target
@@ -577,7 +577,7 @@ class _Channel:
             os.close(opened)
 
     def _check(self, now):
-        """Now and then: a program that closes all descriptors closes ours, and may get the number for something else."""
+        """Now and then: a program that closes all descriptors closes ours, and may get its number for other things."""
         self._check_at = now + CHECK_SECONDS
         if self._descriptor >= 0 and not self._is_ours(self._descriptor):
             self._descriptor = -1
@@ -667,7 +667,9 @@ _TASK = {
     "source_system": ("source_system",),
     "priority": ("priority",),
 }
-_TASK_END = {"total_execution_duration": ("total_execution_duration", "total_duration", "execution_duration", "duration")}
+_TASK_END = {
+    "total_execution_duration": ("total_execution_duration", "total_duration", "execution_duration", "duration")
+}
 _TASK_GOING = {"current_execution_duration": ("current_execution_duration",)}
 
 _EVENT_TYPES = {
@@ -789,9 +791,9 @@ class EventPublisher:
     """The publishing methods. A class that inherits them publishes by the program's publisher(), unless it says
     otherwise in event_publisher.
 
-    A step or task is a mapping, with whatever else it holds, or an object with attributes of the standard names; without
-    one the keywords are it. Keywords add fields, and take the place of standard ones. Every method returns whether the
-    kernel took the event."""
+    A step or task is a mapping, with whatever else it holds, or an object with attributes of the standard names;
+    without one the keywords are it. Keywords add fields, and take the place of standard ones. Every method returns
+    whether the kernel took the event."""
 
     @property
     def event_publisher(self):
@@ -887,7 +889,9 @@ class EventPublisher:
         name = "workflow.task_finalization_started"
         return self._publish_workflow(name, task, context, processed_steps_count=processed_steps_count)
 
-    def publish_task_finalization_completed(self, task=None, /, processed_steps_count=None, final_status=None, **context):
+    def publish_task_finalization_completed(
+        self, task=None, /, processed_steps_count=None, final_status=None, **context
+    ):
         name, count = "workflow.task_finalization_completed", processed_steps_count
         return self._publish_workflow(name, task, context, processed_steps_count=count, final_status=final_status)
 
@@ -916,11 +920,15 @@ class EventPublisher:
     # -- durations --
 
     def time_step(self, step=None, /, **context):
-        """A context manager: the step started; completed with its duration, or failed with the exception, which goes on."""
-        return Timing(self, step, context, self.publish_step_started, self.publish_step_completed, self.publish_step_failed)
+        """A context manager: the step started; completed with its duration, or failed with what was raised."""
+        return Timing(
+            self, step, context, self.publish_step_started, self.publish_step_completed, self.publish_step_failed
+        )
 
     def time_task(self, task=None, /, **context):
-        return Timing(self, task, context, self.publish_task_started, self.publish_task_completed, self.publish_task_failed)
+        return Timing(
+            self, task, context, self.publish_task_started, self.publish_task_completed, self.publish_task_failed
+        )
 
     def time_event(self, name, payload=None, /, **fields):
         """A context manager: one event at the end, with execution_duration, and what was raised."""
@@ -934,9 +942,9 @@ class EventPublisher:
 class Timing(dict):
     """A step, task or event that goes on; fields put into it are the last event's. Measured by the monotonic clock.
 
-        timing = statsidecar.time_step(step).start()
-        …
-        timing.complete(step_results={"rows": 12})        or timing.fail(exception)
+    timing = statsidecar.time_step(step).start()
+    …
+    timing.complete(step_results={"rows": 12})        or timing.fail(exception)
     """
 
     def __init__(self, publisher, entity, context, publish_start, publish_completion, publish_failure):
@@ -946,7 +954,9 @@ class Timing(dict):
         self._publish_start = publish_start
         self._publish_completion = publish_completion
         self._publish_failure = publish_failure
-        self._field = "total_execution_duration" if publish_start == publisher.publish_task_started else "execution_duration"
+        self._field = (
+            "total_execution_duration" if publish_start == publisher.publish_task_started else "execution_duration"
+        )
         self._started_at = self._started = None
 
     def start(self):

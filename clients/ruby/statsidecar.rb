@@ -226,8 +226,8 @@ module Statsidecar
 
   # ---- events -> lines ----
 
-  # An event that is longer than the line may be: step_results, step_inputs and backtrace are emptied, in this order, then
-  # texts cut, the longest first.
+  # An event that is longer than the line may be: step_results, step_inputs and backtrace are emptied, in this order,
+  # then texts cut, the longest first.
   class Draft
     EMPTIED = %w[step_results step_inputs backtrace].freeze
 
@@ -486,14 +486,14 @@ module Statsidecar
     end
 
     def parse_udp(rest)
-      host, port = rest[0] == "[" ? rest.match(/\A\[([\h:.]+)\](.*)\z/m)&.captures : rest.match(/\A([^:]+)(.*)\z/m)&.captures
+      is_v6 = rest[0] == "["
+      host, port = rest.match(is_v6 ? /\A\[([\h:.]+)\](.*)\z/m : /\A([^:]+)(.*)\z/m)&.captures
       raise NotSent, :bad_url if host.nil? || !PORT.match?(port)
 
       port = port.empty? ? 8127 : port[1..-1].to_i
       raise NotSent, :bad_url unless port.between?(1, 65_535)
 
       host = "127.0.0.1" if host.casecmp?("localhost")
-      is_v6 = rest[0] == "["
       raise NotSent, is_v6 ? :bad_url : :bad_host unless is_v6 ? v6?(host) : v4?(host)
 
       Udp.new(is_v6 ? Socket::AF_INET6 : Socket::AF_INET, host, port)
@@ -526,8 +526,8 @@ module Statsidecar
     error.is_a?(NoPipe) ? :no_pipe : REASONS.fetch(error.errno, :failed)
   end
 
-  # The descriptor behind a publisher. What is opened again is another IO object: a thread that still writes by the old one
-  # writes to the old pipe, and the last that lets go of it closes it.
+  # The descriptor behind a publisher. What is opened again is another IO object: a thread that still writes by the old
+  # one writes to the old pipe, and the last that lets go of it closes it.
   class Channel
     attr_reader :line_max
 
@@ -814,8 +814,8 @@ module Statsidecar
   # event_publisher.
   #
   # A step or task is a hash, with whatever else it holds, or an object with methods of the standard names; without one
-  # the keywords are it. Keywords add fields, and take the place of standard ones. Every method returns whether the kernel
-  # took the event.
+  # the keywords are it. Keywords add fields, and take the place of standard ones. Every method returns whether the
+  # kernel took the event.
   module EventPublisher
     def event_publisher
       Statsidecar.publisher
@@ -836,8 +836,8 @@ module Statsidecar
       event_publisher.publish(name) { Standard.task(name, task, event_type, error, context) }
     end
 
-    def publish_workflow_event(name, task = nil, given = {}, **context)
-      event_publisher.publish(name) { Standard.workflow(task, given, context) }
+    def publish_workflow_event(name, task = nil, **context)
+      event_publisher.publish(name) { Standard.workflow(task, {}, context) }
     end
 
     # -- steps --
@@ -945,8 +945,8 @@ module Statsidecar
 
     # -- durations, measured by the monotonic clock --
 
-    # The step started; completed with its duration, or failed with the exception, which goes on. Gives the block a Timing
-    # and returns what it returns; without a block returns the Timing.
+    # The step started; completed with its duration, or failed with the exception, which goes on. Gives the block a
+    # Timing and returns what it returns; without a block returns the Timing.
     def time_step(step = nil, **context, &block)
       Timing.new("execution_duration", context, method(:publish_step_started), method(:publish_step_completed),
                  method(:publish_step_failed), step).run(&block)
@@ -1149,7 +1149,9 @@ module Statsidecar
   class Subscriber
     # An event that was told without a block took no time: what the bus measured then is its own.
     MOMENT_MS = 0.1
-    DURATIONS = %w[execution_duration execution_duration_seconds duration total_execution_duration total_duration].freeze
+    DURATIONS = %w[
+      execution_duration execution_duration_seconds duration total_execution_duration total_duration
+    ].freeze
 
     def initialize(publisher)
       @publisher = publisher

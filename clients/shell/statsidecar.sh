@@ -6,9 +6,9 @@
 #     publish_step_completed task_id=17 step_id=3 step_name=fetch execution_duration=1.25
 #     time_step task_id=17 step_id=3 step_name=fetch -- ./fetch.sh --all     # started, and completed or failed
 #
-# Values are texts; a number is one that says a number. Events are sent by `statsidecar publish`, where that is installed;
-# else a pipe is written to by GNU dd, or by the shell under `timeout 1`, a UDP port by bash, a Unix socket by socat.
-# Nothing here waits longer than a second, nothing is printed, and everything returns 0, so that `set -e` scripts go on.
+# Values are texts; a number is one that says a number. Events are sent by `statsidecar publish`, where that is
+# installed; else a pipe is written to by GNU dd, or by the shell under `timeout 1`, a UDP port by bash, a Unix socket
+# by socat. Nothing here waits longer than a second, nothing is printed, and all returns 0: `set -e` scripts go on.
 #
 #     STATSIDECAR_TO         where to: fifo:///PATH, udp://ADDRESS:PORT, unix:///PATH or unix://@NAME; by default
 #                            fifo:///run/statsidecar/events where that is read, else udp://127.0.0.1:8127
@@ -20,6 +20,7 @@
 : "${STATSIDECAR_COMMAND=statsidecar}" "${STATSIDECAR_STRICT:=}"
 STATSIDECAR_SENT=0
 STATSIDECAR_DROPPED=0
+_statsidecar_dd=
 
 # ---- events ----
 
@@ -236,7 +237,11 @@ _statsidecar_send()
 _statsidecar_write_pipe()
 {
 	[ -p "$1" ] || return 75
-	if dd oflag=nonblock if=/dev/null of=/dev/null count=0; then
+	if [ -z "$_statsidecar_dd" ]; then
+		_statsidecar_dd=other
+		! dd oflag=nonblock if=/dev/null of=/dev/null count=0 || _statsidecar_dd=GNU
+	fi
+	if [ "$_statsidecar_dd" = GNU ]; then
 		printf '%s\n' "$_statsidecar_line" |
 			dd bs=4096 iflag=fullblock oflag=nonblock conv=notrunc,nocreat of="$1"
 	elif ! command -v timeout >/dev/null; then

@@ -1,5 +1,5 @@
-"""Ruby's buses: every event of ActiveSupport::Notifications (the real one, Debian's) and of a dry-events bus (by its subscribe
-interface) reaches the agent; what they measure in milliseconds arrives in seconds.
+"""Ruby's buses: every event of ActiveSupport::Notifications (the real one, Debian's) and of a dry-events bus (by its
+subscribe interface) reaches the agent; what they measure in milliseconds arrives in seconds.
 """
 
 from clients_support import Catcher, Station, ruby_with_activesupport, run_ruby
@@ -125,7 +125,7 @@ def _():
     equal({"exception", "exception_object"} & event.keys(), set())
 
 
-@test("ActiveSupport: a subscription can be stopped; several publishers, an agent that is away and odd payloads disturb nobody")
+@test("ActiveSupport: a subscription can be stopped; an agent that is away and odd payloads disturb nobody")
 def _():
     events = notified(
         """
@@ -135,7 +135,9 @@ def _():
         nowhere = Statsidecar::Publisher.new("fifo:///nowhere/events")
         Statsidecar.forward_notifications(publisher: nowhere)
         subscription = Statsidecar.forward_notifications
-        ActiveSupport::Notifications.instrument("a.first", evil: Evil.new, event: "forged", circle: [].tap { |c| c << c })
+        circle = []
+        circle << circle
+        ActiveSupport::Notifications.instrument("a.first", evil: Evil.new, event: "forged", circle: circle)
         subscription.stop
         ActiveSupport::Notifications.instrument("a.second")
         abort("#{nowhere.counts}") unless nowhere.dropped == 2
@@ -150,8 +152,8 @@ def _():
         """
         require "active_support/all"
         Time.zone = "Bern"
-        Statsidecar.publish_event("a.b", at: Time.zone.local(2024, 5, 1, 14), took: 5.minutes, sum: BigDecimal("1.5"), html: "<é>\\n",
-                                  hash: { a: 1 }.with_indifferent_access, on: Date.new(2024, 5, 1))
+        Statsidecar.publish_event("a.b", at: Time.zone.local(2024, 5, 1, 14), took: 5.minutes, sum: BigDecimal("1.5"),
+                                  html: "<é>\\n", hash: { a: 1 }.with_indifferent_access, on: Date.new(2024, 5, 1))
         """
     )
     del event["timestamp"]

@@ -11,7 +11,20 @@ import shutil
 import subprocess
 import tempfile
 
-from harness import DEADLINE, PROGRAM, SOURCE, Agent, Failure, UnixReceiver, environment, equal, need, need_pipe_size, skip, temporary_directory
+from harness import (
+    DEADLINE,
+    PROGRAM,
+    SOURCE,
+    Agent,
+    Failure,
+    UnixReceiver,
+    environment,
+    equal,
+    need,
+    need_pipe_size,
+    skip,
+    temporary_directory,
+)
 
 CLIENTS = SOURCE / "clients"
 PROGRAMS = SOURCE / "tests/e2e/clients"
@@ -82,7 +95,17 @@ def compiled(source, directory, *options):
     if not library.exists():
         skip(f"{library} is not built")
     sanitizers = shlex.split(os.environ.get("STATSIDECAR_SANITIZERS") or "")
-    words = [*compiler, "-std=gnu11", "-I", str(SOURCE / "lib/publish"), *sanitizers, *options, "-o", program, str(source)]
+    words = [
+        *compiler,
+        "-std=gnu11",
+        "-I",
+        str(SOURCE / "lib/publish"),
+        *sanitizers,
+        *options,
+        "-o",
+        program,
+        str(source),
+    ]
     done = subprocess.run([*words, str(library), "-lpthread"], capture_output=True, text=True)
     equal((done.returncode, done.stderr), (0, ""), "the compiler")
     return [program]
@@ -111,6 +134,13 @@ class Catcher:
     def __exit__(self, *_):
         os.close(self._descriptor)
         self._directory.cleanup()
+
+    def fill(self):
+        try:
+            while True:
+                os.write(self._descriptor, b"x" * 4096)
+        except BlockingIOError:
+            pass
 
     def read(self):
         content = b""

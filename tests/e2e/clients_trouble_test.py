@@ -1,5 +1,5 @@
-"""What publishers owe their program: with the agent away, the pipe full, the agent restarting in the middle and payloads
-of 100 KB none of them blocks, tears a line or ends its program, and each knows what it has dropped.
+"""What publishers owe their program: with the agent away, the pipe full, the agent restarting in the middle and
+payloads of 100 KB none of them blocks, tears a line or ends its program, and each knows what it has dropped.
 
 That nothing blocks is seen from the program's going on: what it would wait for never comes.
 """
@@ -11,7 +11,7 @@ import shutil
 import socket
 import subprocess
 
-from clients_support import CLIENTS, PROGRAMS, compiled, need_package, python, ruby
+from clients_support import CLIENTS, PROGRAMS, Catcher, compiled, need_package, python, ruby, run
 from harness import (
     PROGRAM,
     Agent,
@@ -24,6 +24,7 @@ from harness import (
     need,
     table,
     temporary_directory,
+    test,
     true,
     wait_until,
 )
@@ -38,7 +39,11 @@ class Load:
 
     def __init__(self, language, url):
         self._directory = temporary_directory()
-        changes = {"STATSIDECAR_TO": url, "STATSIDECAR_COMMAND": PROGRAM if language == "bash" else "", "LC_ALL": "C.UTF-8"}
+        changes = {
+            "STATSIDECAR_TO": url,
+            "STATSIDECAR_COMMAND": PROGRAM if language == "bash" else "",
+            "LC_ALL": "C.UTF-8",
+        }
         words = list(map(str, self._words(language)))
         pipe = subprocess.PIPE
         self._process = subprocess.Popen(words, stdin=pipe, stdout=pipe, stderr=pipe, env=environment(changes))
@@ -94,7 +99,12 @@ def each(languages, rows):
 # ---- the agent is away ----
 
 
-@table(each(LANGUAGES, [("no pipe", "none"), ("a pipe that nobody reads", "pipe"), ("a file where a pipe should be", "file")]))
+@table(
+    each(
+        LANGUAGES,
+        [("no pipe", "none"), ("a pipe that nobody reads", "pipe"), ("a file where a pipe should be", "file")],
+    )
+)
 def _(language, what):
     with temporary_directory() as directory:
         path = pathlib.Path(directory) / "events"
@@ -127,7 +137,12 @@ def _(language, _what):
         equal(load.publish(3), (0, 3))
 
 
-@table(each(LANGUAGES, [("a host name", "udp://events.invalid:8127"), ("no URL", "/run/events"), ("a stream", "tcp://127.0.0.1:1")]))
+@table(
+    each(
+        LANGUAGES,
+        [("a host name", "udp://events.invalid:8127"), ("no URL", "/run/events"), ("a stream", "tcp://127.0.0.1:1")],
+    )
+)
 def _(language, url):
     if language in ("C", "dash without the program"):
         return  # statsidecar_open() refuses it; the shell's bash would look it up
@@ -163,7 +178,12 @@ def check_lines(content, want_count):
     return events
 
 
-@table(each(LANGUAGES, [("the pipe is full", 8), ("the pipe is full of long lines", 3000), ("the pipe is full of cut lines", 30000)]))
+@table(
+    each(
+        LANGUAGES,
+        [("the pipe is full", 8), ("the pipe is full of long lines", 3000), ("the pipe is full of cut lines", 30000)],
+    )
+)
 def _(language, size):
     with temporary_directory() as directory:
         path = f"{directory}/events"
@@ -190,6 +210,25 @@ def _(language, size):
         os.close(pipe)
 
 
+@test("sh without dd that does not wait: the shell's write ends after a second where the pipe is full")
+def _():
+    tools = ["sh", "awk", "date", "sed", "timeout"]
+    need(*tools)
+    with temporary_directory() as directory:
+        for tool in tools:
+            os.symlink(shutil.which(tool), f"{directory}/{tool}")
+        with Catcher() as catcher:
+            env = {"PATH": directory, "STATSIDECAR_COMMAND": ""}
+            code = (
+                f'. "{CLIENTS}/shell/statsidecar.sh"; publish_event a.b; echo "$STATSIDECAR_SENT $STATSIDECAR_DROPPED"'
+            )
+            words = [shutil.which("sh"), "-c", code]
+            equal(run(words, catcher.url, env), "1 0\n")
+            equal([event["event"] for event in catcher.events()], ["a.b"])
+            catcher.fill()
+            equal(run(words, catcher.url, env), "0 1\n")
+
+
 # ---- the agent restarts in the middle ----
 
 
@@ -208,7 +247,12 @@ def publish_until_seen(load, receiver):
     wait_until(seen, "an event that arrives")
 
 
-@table(each(LANGUAGES, [("a pipe", "fifo"), ("a pipe that is made anew", "new fifo"), ("UDP", "udp"), ("a Unix socket", "unix")]))
+@table(
+    each(
+        LANGUAGES,
+        [("a pipe", "fifo"), ("a pipe that is made anew", "new fifo"), ("UDP", "udp"), ("a Unix socket", "unix")],
+    )
+)
 def _(language, way):
     if way == "unix" and language.endswith("without the program"):
         need_package("socat", "socat", test=lambda: shutil.which("socat"))

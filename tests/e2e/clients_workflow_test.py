@@ -1,8 +1,9 @@
 """One workflow, recorded, and published by a program of each language over each way in: always the same metrics.
 
 The workflow is a task of four steps: one succeeds, one takes its duration from started_at and completed_at, one fails
-and succeeds when it is retried (its second duration is the lifecycle's), and one fails for good. tests/data/workflow.jsonl
-is it as Tasker publishes it, legacy and canonical names mixed; tests/data/workflow-metrics.txt are its metrics.
+and succeeds when it is retried (its second duration is the lifecycle's), and one fails for good.
+tests/data/workflow.jsonl is it as Tasker publishes it, legacy and canonical names mixed; its metrics are in
+tests/data/workflow-metrics.txt.
 """
 
 import difflib
@@ -11,7 +12,20 @@ import shutil
 import subprocess
 
 from clients_support import CLIENTS, PROGRAMS, TRANSPORTS, Station, compiled, need_package, python, ruby
-from harness import PROGRAM, SOURCE, Failure, command, environment, equal, main, need, table, temporary_directory, test, true
+from harness import (
+    PROGRAM,
+    SOURCE,
+    Failure,
+    command,
+    environment,
+    equal,
+    main,
+    need,
+    table,
+    temporary_directory,
+    test,
+    true,
+)
 
 LIFECYCLES = "include: [tasker-lifecycles]\n"
 RECORDED = (SOURCE / "tests/data/workflow.jsonl").read_text()
@@ -82,7 +96,9 @@ LANGUAGES = ["ruby", "python", "C", "bash", "dash"]
 
 
 def ways(languages, what):
-    return [(f"{one}{what}, {transport}: the same metrics", one, transport) for one in languages for transport in TRANSPORTS]
+    return [
+        (f"{one}{what}, {transport}: the same metrics", one, transport) for one in languages for transport in TRANSPORTS
+    ]
 
 
 @table(ways(LANGUAGES, ""))

@@ -1,5 +1,5 @@
-/* Publishes as it is told by lines `COUNT SIZE` on standard input: so many events, each with a text and results of so many
- * bytes; answers each with the totals `SENT DROPPED`. */
+/* Publishes as it is told by lines `COUNT SIZE` on standard input: so many events, each with a text and results of so
+ * many bytes; answers each with the totals `SENT DROPPED`. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>

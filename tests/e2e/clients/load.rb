@@ -1,7 +1,7 @@
 # frozen_string_literal: true
 
-# Publishes as it is told by lines `COUNT SIZE` on standard input: so many events, each with a text and results of so many
-# bytes; answers each with the totals `SENT DROPPED`.
+# Publishes as it is told by lines `COUNT SIZE` on standard input: so many events, each with a text and results of so
+# many bytes; answers each with the totals `SENT DROPPED`.
 
 require_relative "../../../clients/ruby/statsidecar"
 

@@ -76,7 +76,8 @@ class OrderProcessing
     publish_step_retry_requested(step(2, "charge_card", 1), retry_reason: "step_failure",
                                                             backoff_strategy: "exponential", timestamp: at(5.168))
     of_task = { task_id: 4711, task_name: "order_processing" }
-    publish_task_reenqueue_started(of_task, reason: "awaiting_retry", current_status: "in_progress", timestamp: at(5.17))
+    publish_task_reenqueue_started(of_task, reason: "awaiting_retry", current_status: "in_progress",
+                                            timestamp: at(5.17))
     publish_task_reenqueue_delayed(of_task, reason: "awaiting_retry", current_status: "in_progress", delay_seconds: 2.5,
                                             scheduled_for: at(7.672), timestamp: at(5.172))
     publish_step_started(step(2, "charge_card", 2), timestamp: at(7.7))

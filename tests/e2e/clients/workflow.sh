@@ -1,4 +1,4 @@
-# Publishes the workflow of tests/data/workflow.jsonl with the shell client, as a script would. $1: the folder of the clients.
+# Publishes the workflow of tests/data/workflow.jsonl with the shell client, as a script would. $1: the clients' folder.
 set -eu
 
 # shellcheck source=/dev/null
@@ -6,7 +6,10 @@ set -eu
 
 at() { echo "timestamp=2024-05-01T12:00:0${1}Z"; }
 
-task() { "$@" task_id=4711 task_name=order_processing task_type=OrderProcessing source_system=web priority=5 total_steps=4; }
+task()
+{
+	"$@" task_id=4711 task_name=order_processing task_type=OrderProcessing source_system=web priority=5 total_steps=4
+}
 
 # step ID NAME ATTEMPT LIMIT PUBLISH [KEY=VALUE]…
 step()
@@ -35,13 +38,14 @@ wait_for_test
 publish_viable_steps_discovered task_id=4711 step_count=2 processing_mode=concurrent "$(at 0.160)"
 step 2 charge_card 1 3 publish_step_started "$(at 0.165)"
 step 3 reserve_stock 1 3 publish_step_started "$(at 0.166)"
-step 3 reserve_stock 1 3 publish_step_completed started_at=2024-05-01T12:00:00.166Z completed_at=2024-05-01T12:00:00.466Z \
-	"$(at 0.466)"
+step 3 reserve_stock 1 3 publish_step_completed started_at=2024-05-01T12:00:00.166Z \
+	completed_at=2024-05-01T12:00:00.466Z "$(at 0.466)"
 step 2 charge_card 1 3 publish_step_failed execution_duration=5 exception_class=ReadTimeout \
 	'error_message=Net::ReadTimeout with "#<TCPSocket:(closed)>"' "$(at 5.165)"
 wait_for_test
 
-publish_event observability.step.backoff task_name=order_processing step_name=charge_card backoff_seconds=2.5 "$(at 5.166)"
+publish_event observability.step.backoff task_name=order_processing step_name=charge_card backoff_seconds=2.5 \
+	"$(at 5.166)"
 step 2 charge_card 1 3 publish_step_retry_requested retry_reason=step_failure "$(at 5.168)"
 publish_task_reenqueue_started task_name=order_processing reason=awaiting_retry "$(at 5.170)"
 publish_task_reenqueue_delayed task_name=order_processing reason=awaiting_retry delay_seconds=2.5 "$(at 5.172)"
