@@ -11,6 +11,7 @@
 #include "input/passed.h"
 #include "leaving.h"
 #include "notify.h"
+#include "sandbox.h"
 
 enum {
 	/* So long an output may be away before readiness is told nevertheless: it cannot be waited for for ever. */
@@ -283,6 +284,8 @@ int agent_run(struct agent *agent)
 		input_start(agent->inputs[i]);
 	reload_watch(agent);
 	notify_start(agent->base);
+	if (settings->sandbox)
+		sandbox_enter();
 	agent->ready_monotonic_ns = clock_monotonic_ns();
 	agent->view.ready_realtime_ns = clock_realtime_ns();
 	log_info("ready: %zu of %zu inputs, %zu outputs, configuration %s", agent->input_count, settings->input_count,

@@ -21,6 +21,9 @@ void log_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* At level info, but always: what somebody asked for just now. */
 void log_answer(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/* For a signal's handler: text is printable ASCII without `"` and `\`; what cannot go out at once is lost. */
+void log_from_signal(enum log_level level, struct span text);
+
 /* One kind of message that may come in masses: a burst of 5, then one a second; how many were hidden is told with the next one
  * that is shown, at the latest by log_tell_hidden(). Static storage, initialised with its name. */
 struct log_limit {

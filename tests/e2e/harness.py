@@ -322,6 +322,9 @@ class Agent:
         try:
             if kind is None and self.process.poll() is None:
                 self.stop()
+            if kind is None:
+                forbidden = [line for line in self.stderr.all() if "sandbox: system call" in line]
+                equal(forbidden, [], "the agent needs what its sandbox forbids")
             elif kind is not None:
                 _diagnose("\n".join(["the agent's log:"] + self.stderr.all()[-40:]))
         finally:
