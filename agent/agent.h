@@ -52,6 +52,7 @@ struct agent_part {
 	int (*prepare)(void *context, const struct settings *settings, struct failure *failure);
 	void (*changed)(void *context); /* the new settings are in force: agent_view() shows them */
 	void (*refused)(void *context); /* the old ones stay */
+	void (*awake)(void *context, struct moment now); /* before each wake-up's events: it must cost nothing */
 	/* A line that is no event, as in struct translate_observer. */
 	void (*rejected)(void *context, enum outcome outcome, uint16_t input, struct span line, const char *why, uint32_t column);
 	void (*stopping)(void *context); /* a signal came: inputs are read to their end */

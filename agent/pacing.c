@@ -4,8 +4,13 @@
 
 void pacing_begin(struct agent *agent)
 {
-	translator_set_time(agent->rules->translator,
-	                    (struct moment){.realtime_ns = clock_realtime_ns(), .monotonic_ns = clock_monotonic_ns()});
+	struct moment now = {.realtime_ns = clock_realtime_ns(), .monotonic_ns = clock_monotonic_ns()};
+
+	translator_set_time(agent->rules->translator, now);
+	for (size_t i = 0; i < agent->part_count; i++) {
+		if (agent->parts[i].awake != NULL)
+			agent->parts[i].awake(agent->parts[i].context, now);
+	}
 }
 
 static bool pacing_must_wait(const struct agent *agent)

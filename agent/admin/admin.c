@@ -9,6 +9,7 @@
 #include <strings.h>
 #include <unistd.h>
 
+#include "admin/history.h"
 #include "admin/listener.h"
 #include "admin/page.h"
 #include "admin/rejected.h"
@@ -31,6 +32,7 @@ static void answer_tap(struct admin *admin, struct evhttp_request *request, cons
 }
 
 static const struct page pages[] = {
+	{.path = "/", .type = "text/html; charset=utf-8", .write_home = home_write},
 	{.path = "/healthz", .type = "text/plain; charset=utf-8", .write = healthz_write, .is_public = true, .is_probe = true},
 	{.path = "/readyz", .type = "text/plain; charset=utf-8", .write = readyz_write, .is_public = true, .is_probe = true},
 	{.path = "/metrics", .type = "text/plain; version=0.0.4; charset=utf-8", .write = metrics_write, .is_public = true},
@@ -182,7 +184,8 @@ static void serve(struct admin *admin, const struct page *page, struct evhttp_re
 			page_send_error(request, HTTP_INTERNAL, "no memory");
 			return;
 		}
-		status = page->write(admin, query, out);
+		status = page->write != NULL ? page->write(admin, query, out)
+		                             : page->write_home(admin, evhttp_request_get_output_headers(request), out);
 		if (fclose(out) == 0)
 			page_send(request, status, page->type, (struct span){text, len});
 		else
@@ -290,6 +293,15 @@ static void admin_observe(struct admin *admin)
 	translator_set_tally(view->translator, admin->tally);
 }
 
+static void admin_awake(void *context, struct moment now)
+{
+	struct admin *admin = context;
+	int64_t monotonic_ms = now.monotonic_ns / NS_PER_MS;
+
+	if (admin->bound != NULL && history_is_due(admin->history, monotonic_ms))
+		history_note(admin->history, agent_view(admin->agent)->accounts, now.realtime_ns / NS_PER_MS, monotonic_ms);
+}
+
 static void admin_rejected(void *context, enum outcome outcome, uint16_t input, struct span line, const char *why,
                            uint32_t column)
 {
@@ -349,6 +361,7 @@ struct admin *admin_new(struct agent *agent)
 	                          .prepare = admin_prepare,
 	                          .changed = admin_changed,
 	                          .refused = admin_refused,
+	                          .awake = admin_awake,
 	                          .rejected = admin_rejected};
 
 	if (admin == NULL)
@@ -358,8 +371,9 @@ struct admin *admin_new(struct agent *agent)
 	admin->http = evhttp_new(agent_base(agent));
 	admin->connections = admin->http == NULL ? NULL : connections_new(agent_base(agent), admin->http);
 	admin->rejected = calloc(1, sizeof *admin->rejected);
+	admin->history = calloc(1, sizeof *admin->history);
 	admin->tap = tap_new(agent);
-	if (admin->connections == NULL || admin->rejected == NULL || admin->tap == NULL) {
+	if (admin->connections == NULL || admin->rejected == NULL || admin->history == NULL || admin->tap == NULL) {
 		admin_free(admin);
 		return NULL;
 	}
@@ -383,6 +397,7 @@ void admin_free(struct admin *admin)
 	tap_free(admin->tap);
 	tally_free(admin->tally);
 	free(admin->rejected);
+	free(admin->history);
 	admin_refused(admin);
 	free(admin);
 }

@@ -9,6 +9,7 @@
 #include "admin/connections.h"
 #include "base/span.h"
 
+struct history;
 struct rejected;
 struct tally;
 struct tap;
@@ -25,6 +26,7 @@ struct admin {
 	const struct mapping *mapping; /* the one in force */
 	struct tally *tally;
 	struct rejected *rejected;
+	struct history *history;
 	struct tap *tap;
 	int64_t spendable_ns; /* time that pages may still take: events come first */
 	int64_t refilled_ns;
@@ -34,11 +36,13 @@ struct admin {
  * query may be NULL. */
 char *page_parameter(const char *query, const char *name, size_t *len);
 
-/* Pages are tables of these (admin.c). Either writes the whole answer to out and returns its status, or answers itself. */
+/* The pages are a table of these (admin.c): one of the three functions writes the whole answer to out and returns its status,
+ * or answers by itself. */
 struct page {
 	const char *path;
 	const char *type;
 	int (*write)(struct admin *admin, const char *query, FILE *out);
+	int (*write_home)(struct admin *admin, struct evkeyvalq *headers, FILE *out);
 	void (*answer)(struct admin *admin, struct evhttp_request *request, const char *query);
 	bool is_public; /* shows nothing of events: everybody may see it */
 	bool is_probe;  /* answered however busy the agent is */
@@ -48,6 +52,9 @@ struct page {
 void page_send(struct evhttp_request *request, int status, const char *type, struct span text);
 void page_send_error(struct evhttp_request *request, int status, const char *text);
 
+extern const char status_page[]; /* status.html */
+
+int home_write(struct admin *admin, struct evkeyvalq *headers, FILE *out);
 int healthz_write(struct admin *admin, const char *query, FILE *out);
 int readyz_write(struct admin *admin, const char *query, FILE *out);
 int metrics_write(struct admin *admin, const char *query, FILE *out);

@@ -1,4 +1,8 @@
-/* /api/status: everything that is counted, as JSON, for the status page and for scripts. */
+/* /api/status: everything that is counted, as JSON, for the status page and for scripts; with ?history=1 also what was counted
+ * over the last minutes. */
+#include <stdlib.h>
+
+#include "admin/history.h"
 #include "admin/page.h"
 #include "clock.h"
 #include "config.h"
@@ -183,12 +187,39 @@ static void put_process(struct json_writer *writer)
 	json_writer_close_object(writer);
 }
 
+/* Readings of what is counted, each a list in the order of `columns`. */
+static void put_history(struct json_writer *writer, const struct history *history)
+{
+	static const char *const columns[] = {"ms", "received", "sent", "lost", "unmapped", "rejected"};
+	const struct history_reading *reading;
+
+	json_writer_open_object(writer, "history");
+	json_writer_open_array(writer, "columns");
+	for (size_t i = 0; i < ARRAY_LEN(columns); i++)
+		json_writer_put_text(writer, NULL, span_of(columns[i]));
+	json_writer_close_array(writer);
+	json_writer_open_array(writer, "readings");
+	for (size_t i = 0; (reading = history_at(history, i)) != NULL; i++) {
+		json_writer_open_array(writer, NULL);
+		json_writer_put_count(writer, NULL, (uint64_t)reading->realtime_ms);
+		json_writer_put_count(writer, NULL, reading->received);
+		json_writer_put_count(writer, NULL, reading->sent);
+		json_writer_put_count(writer, NULL, reading->lost);
+		json_writer_put_count(writer, NULL, reading->unmapped);
+		json_writer_put_count(writer, NULL, reading->rejected);
+		json_writer_close_array(writer);
+	}
+	json_writer_close_array(writer);
+	json_writer_close_object(writer);
+}
+
 int status_write(struct admin *admin, const char *query, FILE *out)
 {
 	const struct agent_view *view = agent_view(admin->agent);
 	struct json_writer writer = {.out = out};
+	size_t len;
+	char *history = page_parameter(query, "history", &len);
 
-	(void)query;
 	json_writer_open_object(&writer, NULL);
 	put_agent(&writer, admin, view);
 	put_inputs(&writer, view);
@@ -197,6 +228,9 @@ int status_write(struct admin *admin, const char *query, FILE *out)
 	put_findings(&writer, view->mapping, view->accounts);
 	put_lifecycles(&writer, view->mapping, view->accounts);
 	put_process(&writer);
+	if (history != NULL)
+		put_history(&writer, admin->history);
+	free(history);
 	json_writer_close_object(&writer);
 	json_writer_end_line(&writer);
 	return HTTP_OK;
