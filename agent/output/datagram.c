@@ -181,7 +181,10 @@ static int udp_open(struct output *output)
 		return 0;
 	}
 	udp->opened_ns = clock_monotonic_ns();
-	return datagram_connect(output, address, len);
+	if (datagram_connect(output, address, len) == 0)
+		return 0;
+	name_doubt(udp->name);
+	return -1;
 }
 
 /* A new source port by and by: translation of addresses on the way may tie the old one to a receiver that is gone. The old

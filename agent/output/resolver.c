@@ -40,6 +40,7 @@ struct name {
 	socklen_t address_len; /* 0: none yet */
 	bool is_fixed;
 	bool is_failing;
+	bool is_doubted; /* the present address may be dead */
 	struct event *timer;
 	struct evdns_getaddrinfo_request *request;
 };
@@ -89,24 +90,39 @@ static bool address_is_equal(const union address *a, socklen_t a_len, const stru
 	return a_len == b_len && memcmp(a, b, a_len) == 0;
 }
 
-/* Of several addresses the present one is kept while it is among them. */
-static void name_take(struct name *name, const struct evutil_addrinfo *found)
+/* Of several addresses the present one is kept while it is among them; where it may be dead, the one behind it is taken. NULL:
+ * it is kept. */
+static const struct evutil_addrinfo *name_choose(const struct name *name, const struct evutil_addrinfo *found)
 {
 	const struct evutil_addrinfo *first = NULL;
+	bool is_behind = false;
 	int count = 0;
 
 	for (const struct evutil_addrinfo *at = found; at != NULL && count < ADDRESSES_MAX; at = at->ai_next, count++) {
 		if (at->ai_addrlen > sizeof name->address)
 			continue;
-		if (address_is_equal(&name->address, name->address_len, at->ai_addr, at->ai_addrlen))
-			return;
-		if (first == NULL)
+		if (address_is_equal(&name->address, name->address_len, at->ai_addr, at->ai_addrlen)) {
+			if (!name->is_doubted)
+				return NULL;
+			is_behind = true;
+		} else if (is_behind) {
+			return at;
+		} else if (first == NULL) {
 			first = at;
+		}
 	}
-	if (first == NULL)
+	return first;
+}
+
+static void name_take(struct name *name, const struct evutil_addrinfo *found)
+{
+	const struct evutil_addrinfo *chosen = name_choose(name, found);
+
+	name->is_doubted = false;
+	if (chosen == NULL)
 		return;
-	memcpy(&name->address, first->ai_addr, first->ai_addrlen);
-	name->address_len = first->ai_addrlen;
+	memcpy(&name->address, chosen->ai_addr, chosen->ai_addrlen);
+	name->address_len = chosen->ai_addrlen;
 	name->changed(name->context);
 }
 
@@ -165,7 +181,10 @@ void name_doubt(struct name *name)
 	int64_t next_ns = name->asked_ns + HASTE_MS * NS_PER_MS;
 	int64_t now_ns;
 
-	if (name->is_fixed || name->request != NULL)
+	if (name->is_fixed)
+		return;
+	name->is_doubted = true;
+	if (name->request != NULL)
 		return;
 	now_ns = clock_monotonic_ns();
 	name_ask_in(name, next_ns > now_ns ? next_ns - now_ns : 0);

@@ -26,7 +26,7 @@ void name_free(struct name *name);
 const struct sockaddr *name_address(const struct name *name, socklen_t *len);
 bool name_is_loopback(const struct name *name);
 
-/* The address may be dead: ask again soon. */
+/* The address may be dead: ask again soon, and take another where there are several. */
 void name_doubt(struct name *name);
 
 #endif

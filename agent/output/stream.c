@@ -186,8 +186,12 @@ static int stream_open(struct output *output)
 
 	if (is_tcp(output)) {
 		resolved = name_address(stream->name, &len);
-		if (resolved != NULL)
-			return stream_connect(output, resolved, len);
+		if (resolved != NULL) {
+			if (stream_connect(output, resolved, len) == 0)
+				return 0;
+			name_doubt(stream->name);
+			return -1;
+		}
 		/* stream_on_address() comes as soon as there is one. */
 		output_fail(output, 0);
 		return 0;

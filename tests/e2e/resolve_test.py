@@ -29,7 +29,7 @@ NAME = "receiver.statsidecar.test"
 
 
 class NameServer:
-    """Answers A questions for NAME with .address: None is NXDOMAIN; silent while .is_dead."""
+    """Answers A questions for NAME with .address, one or a list: None is NXDOMAIN; silent while .is_dead."""
 
     def __init__(self, address):
         self.address = address
@@ -63,7 +63,8 @@ class NameServer:
         is_known = self.address is not None and name.lower() == b"".join(
             bytes([len(part)]) + part.encode() for part in NAME.split(".")
         ) + b"\0"
-        answers = [socket.inet_aton(self.address)] if is_known and kind == 1 else []
+        addresses = [self.address] if isinstance(self.address, str) else self.address
+        answers = list(map(socket.inet_aton, addresses)) if is_known and kind == 1 else []
         head = question[:2] + struct.pack(">HHHHH", 0x8180 if is_known else 0x8183, 1, len(answers), 0, 0)
         return head + question[12:end] + b"".join(
             b"\xc0\x0c" + struct.pack(">HHIH", 1, 1, 1, len(answer)) + answer for answer in answers
@@ -187,6 +188,20 @@ def _():
                 write_pipe(agent.directory / "pipe", "r.b n=2")
                 other.settimeout(harness.DEADLINE)
                 equal(other.recv(100), b"r.b:2|c\n")
+
+
+@test("of several addresses one that nobody listens at is left for another, which is kept")
+def _():
+    with UdpReceiver("127.0.0.2") as receiver, NameServer(["127.0.0.1", "127.0.0.2", "127.0.0.3"]) as server, ResolvingAgent(
+        server, config_of(receiver.port)
+    ) as agent:
+        send_until(agent, receiver, "r.a")
+        asked = server.asked
+        wait_until(lambda: server.asked >= asked + 4, "two more answers")
+        receiver.all_lines()
+        receiver.received.clear()
+        write_pipe(agent.directory / "pipe", "r.b n=1")
+        equal(receiver.lines(1), ["r.b:1|c"])
 
 
 @test("it is asked again every resolve_interval, and not more often")
