@@ -84,6 +84,11 @@ def table(rows):
     return register
 
 
+def replace_tests(function):
+    """Every test so far does this instead, under its own name."""
+    _tests[:] = [(name, function) for name, _ in _tests]
+
+
 def skip(why):
     raise Skip(why)
 

@@ -163,7 +163,7 @@ def _is_open_to_all(path):
     return all(folder.stat().st_mode & 0o001 for folder in [path, *path.parents])
 
 
-def _die_with_parent():
+def die_with_parent():
     """A test that is killed leaves no server behind."""
     PR_SET_PDEATHSIG = 1
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
@@ -183,7 +183,7 @@ class Server:
                 stderr=subprocess.STDOUT,
                 cwd=stack.directory,
                 env={"PATH": os.environ["PATH"], "HOME": str(stack.directory), "LC_ALL": "C.UTF-8", **(env or {})},
-                preexec_fn=_die_with_parent,
+                preexec_fn=die_with_parent,
                 **stack.identity,
             )
 
