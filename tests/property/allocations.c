@@ -1,5 +1,5 @@
-/* From a line's arrival to its datagrams nothing is allocated, and nothing freed: every call of the allocator is counted
- * while lines of all kinds go through. */
+/* From a line's arrival to its datagrams nothing is allocated, and nothing freed: every call of the allocator is
+ * counted while lines of all kinds go through. */
 #define _GNU_SOURCE /* RTLD_NEXT */
 #include <dlfcn.h>
 #include <errno.h>
@@ -21,7 +21,8 @@ static unsigned long calls;
 
 #ifdef HAS_ADDRESS_SANITIZER
 
-int __sanitizer_install_malloc_and_free_hooks(void (*on_malloc)(const volatile void *, size_t), void (*on_free)(const volatile void *));
+int __sanitizer_install_malloc_and_free_hooks(void (*on_malloc)(const volatile void *, size_t),
+                                              void (*on_free)(const volatile void *));
 
 static void on_malloc(const volatile void *block, size_t size)
 {
@@ -146,14 +147,26 @@ enum { TEXT_SIZE = 8 * 1024 * 1024, LINE_COUNT = 40000 };
 
 /* A state machine, so that its events are followed too. */
 static struct text key[] = {T("task"), T("step_name")};
-static struct lifecycle_enter_model enter[] = {{T("step.completed"), T("complete")}, {T("order.*"), T("begun")}, {T("quiet.a"), T("quiet")}};
-static struct lifecycle_transition_model transitions[] = {{T("begun"), TEXTS(T("complete"))}, {T("complete"), TEXTS(T("begun"))}, {T("quiet"), {0}}};
+static struct lifecycle_enter_model enter[] = {
+	{T("step.completed"), T("complete")}, {T("order.*"), T("begun")}, {T("quiet.a"), T("quiet")}};
+static struct lifecycle_transition_model transitions[] = {
+	{T("begun"), TEXTS(T("complete"))}, {T("complete"), TEXTS(T("begun"))}, {T("quiet"), {0}}};
 static struct text active[] = {T("begun")};
 static struct text final[] = {T("complete")};
-static struct lifecycle_model lifecycle = {
-	.name = T("step"), .key = {key, 2}, .enter = enter, .enter_count = ARRAY_LEN(enter), .transitions = transitions,
-	.transition_count = ARRAY_LEN(transitions), .active = {active, 1}, .final = {final, 1}, .in_flight = T("in_flight"), .prefix = "l.",
-	.max_entities = 64, .linger_ns = 1000000000, .expire_ns = 2000000000, .stuck_after_ns = 500000000};
+static struct lifecycle_model lifecycle = {.name = T("step"),
+                                           .key = {key, 2},
+                                           .enter = enter,
+                                           .enter_count = ARRAY_LEN(enter),
+                                           .transitions = transitions,
+                                           .transition_count = ARRAY_LEN(transitions),
+                                           .active = {active, 1},
+                                           .final = {final, 1},
+                                           .in_flight = T("in_flight"),
+                                           .prefix = "l.",
+                                           .max_entities = 64,
+                                           .linger_ns = 1000000000,
+                                           .expire_ns = 2000000000,
+                                           .stuck_after_ns = 500000000};
 
 struct lines {
 	char *text;
@@ -284,7 +297,9 @@ int main(void)
 	for (int i = 0; i < OUTCOME_COUNT; i++)
 		least = rig.accounts.outcomes[i] < least ? rig.accounts.outcomes[i] : least;
 	tap_ok(least > 0, "every outcome has come");
-	tap_ok(rig.accounts.names_limited > 0 && rig.accounts.skipped[SKIP_NEGATIVE] > 0 && strstr(rig.limited, "kind") != NULL, "guards were full");
+	tap_ok(rig.accounts.names_limited > 0 && rig.accounts.skipped[SKIP_NEGATIVE] > 0 &&
+	               strstr(rig.limited, "kind") != NULL,
+	       "guards were full");
 	tap_ok(rig.accounts.lifecycles[0].expired + rig.accounts.lifecycles[0].evicted > 0, "entities were forgotten");
 	rig_fini(&rig);
 	free(lines.text);

@@ -127,7 +127,8 @@ static void run_datagrams(struct feed *feed, uint64_t events, uint64_t seed)
 	while (!is_done(feed, events) || feed->len) {
 		if (!is_done(feed, events))
 			write_lines(feed, ROOM / 2);
-		const size_t count = whole_lines(feed, MIXED_LINE_MAX * 2 + random_below(&seed, 65536 - MIXED_LINE_MAX * 2));
+		const size_t count =
+			whole_lines(feed, MIXED_LINE_MAX * 2 + random_below(&seed, 65536 - MIXED_LINE_MAX * 2));
 		/* The last line of a datagram needs no newline. */
 		rig_datagram(&feed->rig, 0, (struct span){feed->text, count - random_below(&seed, 2)});
 		consume(feed, count);
@@ -138,7 +139,8 @@ static void run_datagrams(struct feed *feed, uint64_t events, uint64_t seed)
 	check_end(feed, "datagrams");
 }
 
-/* One output takes a datagram now and then; the stream waits for it, datagrams do not and lose what they make for it. */
+/* One output takes a datagram now and then; the stream waits for it, datagrams do not and lose what they make for it.
+ */
 static void run_blocking(struct feed *feed, uint64_t events, uint64_t seed)
 {
 	feed_init(feed, seed);

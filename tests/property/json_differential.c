@@ -1,8 +1,8 @@
-/* Our JSON reader beside jansson, over generated documents, whole and damaged: both must accept the same ones and find the
- * same values. The documents are the same in every run; an argument gives another seed, a second one their number.
+/* Our JSON reader beside jansson, over generated documents, whole and damaged: both must accept the same ones and find
+ * the same values. The documents are the same in every run; an argument gives another seed, a second one their number.
  *
- * Where the two differ by design, the document is changed for jansson alone, in a way that leaves it as valid as it is by our
- * rules, so that nothing behind such a place goes unseen:
+ * Where the two differ by design, the document is changed for jansson alone, in a way that leaves it as valid as it is
+ * by our rules, so that nothing behind such a place goes unseen:
  *
  *     invalid UTF-8, lone surrogates    each byte or escape becomes `_`, as in the text that we give
  *     \u0000                            becomes \u0001: jansson has no NUL in keys
@@ -28,11 +28,28 @@ struct document {
 
 /* ---- generating ---- */
 
-static const char *const keys[] = {"a", "b", "c", "ab", "a.b", "", "0", "1", "12345678", "123456789", "a long key of more than sixteen bytes",
-                                   "a long key of mxre than sixteen bytes", "\xc3\xa9", "\\u0061", "\\u00e9", "a\\\"b", "\\ud83d\\ude00", "x\\u0000"};
+static const char *const keys[] = {"a",
+                                   "b",
+                                   "c",
+                                   "ab",
+                                   "a.b",
+                                   "",
+                                   "0",
+                                   "1",
+                                   "12345678",
+                                   "123456789",
+                                   "a long key of more than sixteen bytes",
+                                   "a long key of mxre than sixteen bytes",
+                                   "\xc3\xa9",
+                                   "\\u0061",
+                                   "\\u00e9",
+                                   "a\\\"b",
+                                   "\\ud83d\\ude00",
+                                   "x\\u0000"};
 /* The paths that are asked for, in the fixture's words. */
-static const char paths[] = "a b c ab a\\.b 0 12345678 123456789 \xc3\xa9 a.a a.b a.c a.0 a.1 a.0.a a.1.b a.a.a a.a.0 a.0.0 b.a b.0 b.0.b "
-                            "b.a.c c.a.b.c a.a\\.b 0.1 0.0 12345678.ab 123456789.123456789";
+static const char paths[] =
+	"a b c ab a\\.b 0 12345678 123456789 \xc3\xa9 a.a a.b a.c a.0 a.1 a.0.a a.1.b a.a.a a.a.0 a.0.0 b.a b.0 b.0.b "
+	"b.a.c c.a.b.c a.a\\.b 0.1 0.0 12345678.ab 123456789.123456789";
 
 static void put(struct document *document, const char *text)
 {
@@ -53,9 +70,43 @@ static void put_blanks(struct document *document, uint64_t *seed)
 static void put_string(struct document *document, uint64_t *seed)
 {
 	static const char *const parts[] = {
-		"x", "plain", "\\\"", "\\\\", "\\/", "\\b", "\\f", "\\n", "\\r", "\\t", "\\u0041", "\\u00e9", "\\u20AC", "\\ud83d\\ude00", "\\uD800",
-		"\\udfff", "\\ud83d", "\\u0000", "\\uffff", "\xc3\xa9", "\xe2\x82\xac", "\xf0\x9f\x98\x80", "\xff", "\xc3", "\xed\xa0\x80", "\xe2\x82",
-		"{", "}", "[", "]", ":", ",", "\x7f", "'", "/", "12", "a rather long text, so that more than one block of sixty-four bytes is needed"};
+		"x",
+		"plain",
+		"\\\"",
+		"\\\\",
+		"\\/",
+		"\\b",
+		"\\f",
+		"\\n",
+		"\\r",
+		"\\t",
+		"\\u0041",
+		"\\u00e9",
+		"\\u20AC",
+		"\\ud83d\\ude00",
+		"\\uD800",
+		"\\udfff",
+		"\\ud83d",
+		"\\u0000",
+		"\\uffff",
+		"\xc3\xa9",
+		"\xe2\x82\xac",
+		"\xf0\x9f\x98\x80",
+		"\xff",
+		"\xc3",
+		"\xed\xa0\x80",
+		"\xe2\x82",
+		"{",
+		"}",
+		"[",
+		"]",
+		":",
+		",",
+		"\x7f",
+		"'",
+		"/",
+		"12",
+		"a rather long text, so that more than one block of sixty-four bytes is needed"};
 	put(document, "\"");
 	for (uint32_t i = random_below(seed, 6); i > 0; i--)
 		put(document, parts[random_below(seed, ARRAY_LEN(parts))]);
@@ -64,8 +115,24 @@ static void put_string(struct document *document, uint64_t *seed)
 
 static void put_number(struct document *document, uint64_t *seed)
 {
-	static const char *const numbers[] = {"0", "-0", "1", "-1", "10", "1.5", "0.001", "-12.50", "1e3", "1E-2", "2.5e+10", "1e400", "-1e999999999999999999999",
-	                                      "123456789012345678901234567890", "9223372036854775808", "0.1234567890123456789", "0e0", "1e-400"};
+	static const char *const numbers[] = {"0",
+	                                      "-0",
+	                                      "1",
+	                                      "-1",
+	                                      "10",
+	                                      "1.5",
+	                                      "0.001",
+	                                      "-12.50",
+	                                      "1e3",
+	                                      "1E-2",
+	                                      "2.5e+10",
+	                                      "1e400",
+	                                      "-1e999999999999999999999",
+	                                      "123456789012345678901234567890",
+	                                      "9223372036854775808",
+	                                      "0.1234567890123456789",
+	                                      "0e0",
+	                                      "1e-400"};
 	char text[32];
 	if (random_below(seed, 2)) {
 		put(document, numbers[random_below(seed, ARRAY_LEN(numbers))]);
@@ -171,7 +238,8 @@ static void batch_make(struct document *document, uint64_t *seed)
 static void document_damage(struct document *document, uint64_t *seed)
 {
 	static const char bytes[] = "{}[]:,\"\\\\\"\"u0123456789.eE+-tfnaul \t\r\0\x01\x1f\x80\xc3\xff_/";
-	for (uint32_t i = 1 + random_below(seed, 3); i > 0 && document->len > 1 && document->len < DOCUMENT_SIZE - 64; i--) {
+	for (uint32_t i = 1 + random_below(seed, 3); i > 0 && document->len > 1 && document->len < DOCUMENT_SIZE - 64;
+	     i--) {
 		const size_t at = random_below(seed, (uint32_t)document->len);
 		const size_t rest = document->len - at;
 		size_t count = 1 + random_below(seed, 8);
@@ -292,8 +360,8 @@ static void mend_escapes(char *text, size_t len)
 	}
 }
 
-/* Runs of digits outside of strings: no more than 15 before the point and behind it, no more than two in an exponent. What
- * is valid stays valid, and what is not does not. */
+/* Runs of digits outside of strings: no more than 15 before the point and behind it, no more than two in an exponent.
+ * What is valid stays valid, and what is not does not. */
 static size_t mend_numbers(char *text, size_t len)
 {
 	size_t out = 0;
@@ -406,12 +474,18 @@ static bool value_equal(struct lifecycle_event *event, uint16_t location, const 
 		return false;
 	struct value *value = &event->values[location];
 	switch ((enum value_type)value->type) {
-	case VALUE_STRING: return json_is_string(theirs) && string_equal(event_text(event, value), theirs);
-	case VALUE_NUMBER: return number_equal(event_text(event, value), theirs);
-	case VALUE_TRUE: return json_is_true(theirs) && span_is(event_text(event, value), "true");
-	case VALUE_FALSE: return json_is_false(theirs) && span_is(event_text(event, value), "false");
-	case VALUE_OBJECT: return json_is_object(theirs);
-	case VALUE_ARRAY: return json_is_array(theirs);
+	case VALUE_STRING:
+		return json_is_string(theirs) && string_equal(event_text(event, value), theirs);
+	case VALUE_NUMBER:
+		return number_equal(event_text(event, value), theirs);
+	case VALUE_TRUE:
+		return json_is_true(theirs) && span_is(event_text(event, value), "true");
+	case VALUE_FALSE:
+		return json_is_false(theirs) && span_is(event_text(event, value), "false");
+	case VALUE_OBJECT:
+		return json_is_object(theirs);
+	case VALUE_ARRAY:
+		return json_is_array(theirs);
 	}
 	return false;
 }
@@ -432,13 +506,15 @@ static bool check_event(struct decoding *decoding, const struct document *docume
 	const bool want = theirs && is_object && brackets_deep(document) <= 128;
 	bool ok = ours == want;
 	if (!ok)
-		tap_note("%s: ours: %s %s, jansson: %s", shown(line), ours ? "valid" : "malformed", why, theirs ? "valid" : error.text);
+		tap_note("%s: ours: %s %s, jansson: %s", shown(line), ours ? "valid" : "malformed", why,
+		         theirs ? "valid" : error.text);
 	for (size_t i = 0; ok && ours && i < decoding->path_count; i++) {
 		json_t *value = follow(theirs, decoding->paths[i]);
 		ok = value_equal(&decoding->event, decoding->locations[i], value);
 		tally->values += value != NULL;
 		if (!ok)
-			tap_note("%s: values differ at %s; ours: %s", shown(line), decoding->paths[i], decoding_kept(decoding));
+			tap_note("%s: values differ at %s; ours: %s", shown(line), decoding->paths[i],
+			         decoding_kept(decoding));
 	}
 	tally->accepted += ours;
 	tally->rejected += !ours;
@@ -477,8 +553,8 @@ static bool check_batch(struct decoding *decoding, const struct document *docume
 	const bool is_valid = is_batch_of_objects(theirs) && brackets_deep(document) <= 128;
 	const int64_t want = is_valid ? (int64_t)json_array_size(theirs) : -1;
 	if (ours != want)
-		tap_note("%s: ours: %lld %s, jansson: %lld %s", shown(line), (long long)ours, reader.why ? reader.why : "", (long long)want,
-		         theirs ? "" : error.text);
+		tap_note("%s: ours: %lld %s, jansson: %lld %s", shown(line), (long long)ours,
+		         reader.why ? reader.why : "", (long long)want, theirs ? "" : error.text);
 	tally->accepted += ours >= 0;
 	tally->rejected += ours < 0;
 	tally->values += ours > 0 ? (unsigned long)ours : 0;
@@ -488,8 +564,8 @@ static bool check_batch(struct decoding *decoding, const struct document *docume
 
 typedef bool check_function(struct decoding *decoding, const struct document *document, struct tally *tally);
 
-static void run(const char *name, check_function *check, void (*make)(struct document *, uint64_t *), bool is_damaged, uint64_t seed,
-                unsigned long count)
+static void run(const char *name, check_function *check, void (*make)(struct document *, uint64_t *), bool is_damaged,
+                uint64_t seed, unsigned long count)
 {
 	static struct document document;
 	struct decoding decoding;

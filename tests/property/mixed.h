@@ -11,7 +11,7 @@ struct mixed {
 	uint64_t seed;
 	uint64_t outcomes[OUTCOME_COUNT];
 	uint64_t events;
-	uint64_t made; /* metrics for each output */
+	uint64_t made;    /* metrics for each output */
 	uint64_t sampled; /* of them those with a sample_rate */
 	uint64_t kinds[32];
 };

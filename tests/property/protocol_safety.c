@@ -1,7 +1,7 @@
-/* No event can break the protocol or forge a metric: random bytes (many of them reserved, control or UTF-8 in pieces) in every
- * place that an event can fill, in every dialect. What comes out is read back by a parser that knows nothing of the renderer,
- * and compared with what the contract says of each byte. The events are the same in every run; an argument gives another seed,
- * a second one their number. */
+/* No event can break the protocol or forge a metric: random bytes (many of them reserved, control or UTF-8 in pieces)
+ * in every place that an event can fill, in every dialect. What comes out is read back by a parser that knows nothing
+ * of the renderer, and compared with what the contract says of each byte. The events are the same in every run; an
+ * argument gives another seed, a second one their number. */
 #include <stdlib.h>
 
 #include "../unit/rig.h"
@@ -12,12 +12,17 @@ enum { FIELD_MAX = 1200, TEXT_MAX = 16384 };
 
 /* ---- the configuration: every kind of metric, with the fields f and g in every place ---- */
 
-#define KEY_OF_ALL "k|,:;=#[]~\\ \x01\xffz"
+#define KEY_OF_ALL   "k|,:;=#[]~\\ \x01\xffz"
 #define VALUE_OF_ALL "v|,:;=#[]~\\ \x7f\xc3z"
 
 static struct output_model outputs[] = {
 	{.label = T("dogstatsd"), .dialect = DIALECT_DOGSTATSD},
-	{.label = T("origin"), .dialect = DIALECT_DOGSTATSD, .suffix = {"|c:ci-0|e:it-false|card:low", 27}, .tags = TAGS(TAG("service", "web")), .timers = TIMERS_DISTRIBUTION, .max_datagram = 8192},
+	{.label = T("origin"),
+         .dialect = DIALECT_DOGSTATSD,
+         .suffix = {"|c:ci-0|e:it-false|card:low", 27},
+         .tags = TAGS(TAG("service", "web")),
+         .timers = TIMERS_DISTRIBUTION,
+         .max_datagram = 8192},
 	{.label = T("statsd"), .dialect = DIALECT_STATSD},
 	{.label = T("names"), .dialect = DIALECT_STATSD, .tags_in_name = true},
 	{.label = T("graphite"), .dialect = DIALECT_GRAPHITE, .max_datagram = 512},
@@ -33,7 +38,8 @@ static struct metric_model metrics[] = {
 	TIMER("n2", "num", UNIT_MS, .sample_rate = T("0.5")),
 	GAUGE("n3", "num"),
 	METRIC_OF(METRIC_SET, "n4", .value = T("f")),
-	METRIC_OF(METRIC_EVENT, "{f}{g}", .text = T("{g}|{f}"), .key = T("{f}"), .source = T("x{g}"), .alert = T("error"), .priority = T("low")),
+	METRIC_OF(METRIC_EVENT, "{f}{g}", .text = T("{g}|{f}"), .key = T("{f}"), .source = T("x{g}"),
+                  .alert = T("error"), .priority = T("low")),
 	METRIC_OF(METRIC_SERVICE_CHECK, "n6.{g}", .text = T("{f}{g}"), .status = T("critical")),
 	METRIC_OF(METRIC_HISTOGRAM, "n7", .value = T("num")),
 	METRIC_OF(METRIC_DISTRIBUTION, "n8-{event}", .value = T("num")),
@@ -41,7 +47,7 @@ static struct metric_model metrics[] = {
 
 static struct rule_model rules[] = {
 	RULE(MATCH("x.**"), .metrics = metrics, .metric_count = ARRAY_LEN(metrics),
-         .tags = TAGS(TAG("r", "{g}"), TAG("t", "repeated"), TAG("absent", "{nope}"), TAG("ev", "{event}"))),
+             .tags = TAGS(TAG("r", "{g}"), TAG("t", "repeated"), TAG("absent", "{nope}"), TAG("ev", "{event}"))),
 };
 static struct file_model files[] = {FILE_OF(.prefix = T("p."), .rules = rules, .rule_count = 1)};
 static struct input_model inputs[] = {{.label = T("in"), .tags = TAGS(TAG("via", "in"))}};
@@ -56,20 +62,28 @@ struct bytes {
 static size_t character(const char *text, size_t room)
 {
 	const unsigned char *at = (const unsigned char *)text;
-	const size_t len = at[0] < 0x80 ? 1 : at[0] < 0xc2 ? 0 : at[0] < 0xe0 ? 2 : at[0] < 0xf0 ? 3 : at[0] < 0xf5 ? 4 : 0;
+	const size_t len = at[0] < 0x80   ? 1
+	                   : at[0] < 0xc2 ? 0
+	                   : at[0] < 0xe0 ? 2
+	                   : at[0] < 0xf0 ? 3
+	                   : at[0] < 0xf5 ? 4
+	                                  : 0;
 	if (len == 0 || len > room)
 		return 0;
 	for (size_t i = 1; i < len; i++)
 		if ((at[i] & 0xc0) != 0x80)
 			return 0;
-	const unsigned code = len == 3 ? (at[0] & 0xfu) << 6 | (at[1] & 0x3fu) : len == 4 ? (at[0] & 7u) << 6 | (at[1] & 0x3fu) : 0;
-	if ((len == 3 && (code < 0x20 || (code >= 0x360 && code < 0x380))) || (len == 4 && (code < 0x10 || code >= 0x110)))
+	const unsigned code = len == 3   ? (at[0] & 0xfu) << 6 | (at[1] & 0x3fu)
+	                      : len == 4 ? (at[0] & 7u) << 6 | (at[1] & 0x3fu)
+	                                 : 0;
+	if ((len == 3 && (code < 0x20 || (code >= 0x360 && code < 0x380))) ||
+	    (len == 4 && (code < 0x10 || code >= 0x110)))
 		return 0;
 	return len;
 }
 
-/* Appends text with one `_` for each byte of reserved, control byte and byte of invalid UTF-8; `line_ends` stands for a newline
- * where it is not NULL. */
+/* Appends text with one `_` for each byte of reserved, control byte and byte of invalid UTF-8; `line_ends` stands for a
+ * newline where it is not NULL. */
 static void add(struct bytes *out, struct span text, const char *reserved, const char *line_ends)
 {
 	for (size_t at = 0; at < text.len;) {
@@ -103,7 +117,8 @@ static void name_bytes(struct bytes *text, size_t from, bool keeps_dots)
 {
 	for (size_t i = from; i < text->len; i++) {
 		const char c = text->bytes[i];
-		if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-' || (c == '.' && keeps_dots)))
+		if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+		      c == '-' || (c == '.' && keeps_dots)))
 			text->bytes[i] = '_';
 	}
 }
@@ -145,11 +160,58 @@ struct sample {
 
 static size_t make_bytes(char *out, size_t size, uint64_t *seed)
 {
-	static const char *const pieces[] = {
-		"|c\nforged:1|c", "\nforged:1|c|#a:b", "|#host:evil", ",host:evil", ";host=evil", "=x,y=", "[a=b]", "]:1|c", "#a=b", "_e{1,1}:a|b", "|m:x", "m:", "m",
-		":", "|", ",", ";", "=", "#", "[", "]", "~", "\\", " ", "\n", "\r\n", "\t", "@0.1", "|@0.1", "|c:ci-x", "|T123", "\xc2\x85", "\xe2\x80\xa8", "\xc3\xa9",
-		"\xe2\x82\xac", "\xf0\x9f\x98\x80", "\xf0\x9f\x98", "\xe2\x82", "\xc3", "\xa9", "\xff", "\xed\xa0\x80", "\xc0\x80", "\xf4\x90\x80\x80", "x", "fetch page", "..",
-		"a.b-c_d/e", "{f}", "%s%n", "\"", "'"};
+	static const char *const pieces[] = {"|c\nforged:1|c",
+	                                     "\nforged:1|c|#a:b",
+	                                     "|#host:evil",
+	                                     ",host:evil",
+	                                     ";host=evil",
+	                                     "=x,y=",
+	                                     "[a=b]",
+	                                     "]:1|c",
+	                                     "#a=b",
+	                                     "_e{1,1}:a|b",
+	                                     "|m:x",
+	                                     "m:",
+	                                     "m",
+	                                     ":",
+	                                     "|",
+	                                     ",",
+	                                     ";",
+	                                     "=",
+	                                     "#",
+	                                     "[",
+	                                     "]",
+	                                     "~",
+	                                     "\\",
+	                                     " ",
+	                                     "\n",
+	                                     "\r\n",
+	                                     "\t",
+	                                     "@0.1",
+	                                     "|@0.1",
+	                                     "|c:ci-x",
+	                                     "|T123",
+	                                     "\xc2\x85",
+	                                     "\xe2\x80\xa8",
+	                                     "\xc3\xa9",
+	                                     "\xe2\x82\xac",
+	                                     "\xf0\x9f\x98\x80",
+	                                     "\xf0\x9f\x98",
+	                                     "\xe2\x82",
+	                                     "\xc3",
+	                                     "\xa9",
+	                                     "\xff",
+	                                     "\xed\xa0\x80",
+	                                     "\xc0\x80",
+	                                     "\xf4\x90\x80\x80",
+	                                     "x",
+	                                     "fetch page",
+	                                     "..",
+	                                     "a.b-c_d/e",
+	                                     "{f}",
+	                                     "%s%n",
+	                                     "\"",
+	                                     "'"};
 	static const unsigned lengths[] = {1, 3, 10, 40, 220, FIELD_MAX};
 	const size_t most = lengths[random_below(seed, random_below(seed, 4) ? 4 : ARRAY_LEN(lengths))];
 	size_t len = 0;
@@ -200,8 +262,10 @@ static void put_logfmt_text(struct sample *sample, const char *text, size_t len)
 
 static void make_sample(struct sample *sample, uint64_t *seed)
 {
-	static const char *const numbers[][2] = {{"5", "5"}, {"-5", "-5"}, {"1.50", "1.5"}, {"-0", "0"}, {"1e3", "1000"}, {"-0.25e-1", "-0.025"}, {"0", "0"},
-	                                         {"\"12\"", "12"}, {"\"1 2\"", NULL}, {"true", NULL}, {"\"5|c\"", NULL}, {"\"\"", NULL}};
+	static const char *const numbers[][2] = {{"5", "5"},     {"-5", "-5"},      {"1.50", "1.5"},
+	                                         {"-0", "0"},    {"1e3", "1000"},   {"-0.25e-1", "-0.025"},
+	                                         {"0", "0"},     {"\"12\"", "12"},  {"\"1 2\"", NULL},
+	                                         {"true", NULL}, {"\"5|c\"", NULL}, {"\"\"", NULL}};
 	static const char *const events[] = {"x.a", "x", "x.a/b:c", "x.a-b.c_d"};
 	const size_t number = random_below(seed, ARRAY_LEN(numbers) + 1);
 	sample->event = events[random_below(seed, ARRAY_LEN(events))];
@@ -276,7 +340,8 @@ static bool is_text_cut(const struct bytes *want, struct span got, size_t line_l
 {
 	if (is_text(want, got))
 		return true;
-	return got.len < want->len && memcmp(got.at, want->bytes, got.len) == 0 && (line_len + 4 >= LINE_OUT_MAX || got.len + 4 >= limit);
+	return got.len < want->len && memcmp(got.at, want->bytes, got.len) == 0 &&
+	       (line_len + 4 >= LINE_OUT_MAX || got.len + 4 >= limit);
 }
 
 /* ---- tags ---- */
@@ -286,7 +351,8 @@ struct want_tags {
 	size_t count;
 };
 
-static void want_tag(struct want_tags *tags, const struct watch *watch, struct span key, const struct span *parts, size_t count)
+static void want_tag(struct want_tags *tags, const struct watch *watch, struct span key, const struct span *parts,
+                     size_t count)
 {
 	struct bytes *value = &tags->values[tags->count];
 	const enum dialect dialect = watch->output->dialect;
@@ -383,8 +449,10 @@ static const struct bytes *want_name(const struct watch *watch)
 		return &name;
 	const struct span event = span_of(sample->event);
 	if (watch->metric == 0) {
-		add_name_tag(&name, watch, f.len ? &f : &SPAN("repeated"), 1); /* where the first is absent the next counts */
-		add_name_tag(&name, watch, (struct span[]){SPAN("a"), f, SPAN("b"), g, SPAN("c")}, sample->has_f ? 5 : 0);
+		add_name_tag(&name, watch, f.len ? &f : &SPAN("repeated"),
+		             1); /* where the first is absent the next counts */
+		add_name_tag(&name, watch, (struct span[]){SPAN("a"), f, SPAN("b"), g, SPAN("c")},
+		             sample->has_f ? 5 : 0);
 		add_name_tag(&name, watch, &SPAN(VALUE_OF_ALL), 1);
 	}
 	add_name_tag(&name, watch, &g, 1);
@@ -466,7 +534,9 @@ static const char *type_of(const struct watch *watch)
 static const char *line_fault(const struct watch *watch, const struct wire_line *line, size_t line_len)
 {
 	const enum metric_kind kind = metrics[watch->metric].kind;
-	const enum wire_kind want = kind == METRIC_EVENT ? WIRE_EVENT : kind == METRIC_SERVICE_CHECK ? WIRE_SERVICE_CHECK : WIRE_METRIC;
+	const enum wire_kind want = kind == METRIC_EVENT           ? WIRE_EVENT
+	                            : kind == METRIC_SERVICE_CHECK ? WIRE_SERVICE_CHECK
+	                                                           : WIRE_METRIC;
 	const char *fault = NULL;
 	if (line->kind != want)
 		return "another kind";
@@ -489,7 +559,8 @@ static const char *line_fault(const struct watch *watch, const struct wire_line 
 	if ((watch->metric == 2) != (line->rate.at != NULL) || (line->rate.at && !span_is(line->rate, "0.5")))
 		return "another rate";
 	if ((watch->output->suffix.len != 0) != (line->container.at != NULL) ||
-	    (line->container.at && (!span_is(line->container, "ci-0") || !span_is(line->external, "it-false") || !span_is(line->cardinality, "low"))))
+	    (line->container.at && (!span_is(line->container, "ci-0") || !span_is(line->external, "it-false") ||
+	                            !span_is(line->cardinality, "low"))))
 		return "another origin";
 	return tags_fault(watch, line);
 }
@@ -501,21 +572,30 @@ static bool is_made(const struct watch *watch, unsigned metric)
 	const bool is_dogstatsd = watch->output->dialect == DIALECT_DOGSTATSD;
 	const bool is_negative = sample->number_text && sample->number_text[0] == '-';
 	switch (metric) {
-	case 1: return f_of(sample).len && sample->g_len;
-	case 2: return sample->number_text && !is_negative;
-	case 3: return sample->number_text;
-	case 4: return f_of(sample).len;
-	case 5: return is_dogstatsd && (f_of(sample).len || sample->g_len);
-	case 6: return is_dogstatsd && sample->g_len;
+	case 1:
+		return f_of(sample).len && sample->g_len;
+	case 2:
+		return sample->number_text && !is_negative;
+	case 3:
+		return sample->number_text;
+	case 4:
+		return f_of(sample).len;
+	case 5:
+		return is_dogstatsd && (f_of(sample).len || sample->g_len);
+	case 6:
+		return is_dogstatsd && sample->g_len;
 	case 7:
-	case 8: return sample->number_text && (is_dogstatsd || !is_negative);
-	default: return true;
+	case 8:
+		return sample->number_text && (is_dogstatsd || !is_negative);
+	default:
+		return true;
 	}
 }
 
 static bool is_second_of_pair(const struct watch *watch)
 {
-	return watch->metric == 3 && !watch->is_second && watch->output->dialect != DIALECT_DOGSTATSD && watch->sample->number_text[0] == '-';
+	return watch->metric == 3 && !watch->is_second && watch->output->dialect != DIALECT_DOGSTATSD &&
+	       watch->sample->number_text[0] == '-';
 }
 
 static void look_at_line(struct watch *watch, struct span text)
@@ -530,7 +610,9 @@ static void look_at_line(struct watch *watch, struct span text)
 	if (watch->is_garbage) {
 		if (line.kind != WIRE_EVENT && !span_starts(line.name, SPAN("p.n")))
 			blame(watch, "a forged metric", text);
-		for (size_t i = 0; watch->origin == WIRE_RELAYED && watch->output->dialect == DIALECT_DOGSTATSD && i < line.tag_count; i++)
+		for (size_t i = 0;
+		     watch->origin == WIRE_RELAYED && watch->output->dialect == DIALECT_DOGSTATSD && i < line.tag_count;
+		     i++)
 			if (span_is(line.tags[i].key, "host") || span_starts(line.tags[i].key, SPAN("dd.internal.")))
 				blame(watch, "a tag that is the Datadog Agent's", text);
 		return;
@@ -609,15 +691,23 @@ static void run(const char *name, uint32_t tag_length, bool is_garbage, uint64_t
 	static struct rig rig;
 	static struct sample sample;
 	static struct watch watches[OUTPUT_COUNT];
-	const struct model model = {
-		.files = files, .file_count = 1, .outputs = outputs, .output_count = OUTPUT_COUNT, .inputs = inputs, .input_count = 1,
-		.tags = TAGS(TAG("env", "prod"), TAG("via", "global"), TAG("empty", "")),
-		.limits = {.tag_length = tag_length, .names = 100000, .tag_values = 100000}};
+	const struct model model = {.files = files,
+	                            .file_count = 1,
+	                            .outputs = outputs,
+	                            .output_count = OUTPUT_COUNT,
+	                            .inputs = inputs,
+	                            .input_count = 1,
+	                            .tags = TAGS(TAG("env", "prod"), TAG("via", "global"), TAG("empty", "")),
+	                            .limits = {.tag_length = tag_length, .names = 100000, .tag_values = 100000}};
 	unsigned faults = 0;
 	unsigned long lines = 0;
 	rig_init(&rig, &model);
 	for (unsigned i = 0; i < OUTPUT_COUNT; i++) {
-		watches[i] = (struct watch){.output = &outputs[i], .index = i, .sample = &sample, .tag_length = tag_length, .is_garbage = is_garbage};
+		watches[i] = (struct watch){.output = &outputs[i],
+		                            .index = i,
+		                            .sample = &sample,
+		                            .tag_length = tag_length,
+		                            .is_garbage = is_garbage};
 		rig.sinks[i].look = look;
 		rig.sinks[i].context = &watches[i];
 		free(rig.sinks[i].text);
@@ -634,7 +724,8 @@ static void run(const char *name, uint32_t tag_length, bool is_garbage, uint64_t
 			struct watch *watch = &watches[i];
 			for (; !is_garbage && watch->metric < ARRAY_LEN(metrics); watch->metric++)
 				if (is_made(watch, watch->metric))
-					blame(watch, "a metric is missing", span_of(metrics[watch->metric].name.span.at));
+					blame(watch, "a metric is missing",
+					      span_of(metrics[watch->metric].name.span.at));
 			faults += watch->faults;
 		}
 	}
@@ -651,10 +742,13 @@ static void run(const char *name, uint32_t tag_length, bool is_garbage, uint64_t
 
 /* ---- StatsD lines that are relayed ---- */
 
-static struct metric_model relay_metrics[] = {{.kind = METRIC_RELAY, .name = T("n.{event}"), .mark = {"test.yaml", 1, 1}, .tags = TAGS(TAG("t", "{k}"))}};
-static struct rule_model relay_rules[] = {RULE(MATCH("**"), .metrics = relay_metrics, .metric_count = 1, .tags = TAGS(TAG("r", "{x}")))};
+static struct metric_model relay_metrics[] = {
+	{.kind = METRIC_RELAY, .name = T("n.{event}"), .mark = {"test.yaml", 1, 1}, .tags = TAGS(TAG("t", "{k}"))}};
+static struct rule_model relay_rules[] = {
+	RULE(MATCH("**"), .metrics = relay_metrics, .metric_count = 1, .tags = TAGS(TAG("r", "{x}")))};
 static struct file_model relay_files[] = {FILE_OF(.prefix = T("p."), .rules = relay_rules, .rule_count = 1)};
-static struct input_model relay_inputs[] = {{.label = T("in"), .format = FORMAT_STATSD, .tags = TAGS(TAG("via", "in"))}};
+static struct input_model relay_inputs[] = {
+	{.label = T("in"), .format = FORMAT_STATSD, .tags = TAGS(TAG("via", "in"))}};
 
 static void put_some(struct sample *sample, uint64_t *seed)
 {
@@ -670,7 +764,8 @@ static void make_relayed(struct sample *sample, uint64_t *seed)
 	static const char *const names[] = {"a", "a.b", "x/y:"};
 	static const char *const values[] = {"1", "-5", "+5", "1:2:3", "x y", "1e3", "0.10"};
 	static const char *const types[] = {"c", "g", "ms", "s", "h", "d"};
-	static const char *const rest[] = {"|@0.5", "|@1", "|#k:v,l", "|#host:evil,k:v", "|#dd.internal.entity_id:x", "|T1", "|#k:1,k:2,t:3"};
+	static const char *const rest[] = {
+		"|@0.5", "|@1", "|#k:v,l", "|#host:evil,k:v", "|#dd.internal.entity_id:x", "|T1", "|#k:1,k:2,t:3"};
 	sample->line_len = 0;
 	put(sample, names[random_below(seed, 3)]);
 	if (random_below(seed, 4) == 0)
@@ -694,13 +789,22 @@ static void run_relayed(uint64_t seed, unsigned long count)
 	static struct rig rig;
 	static struct sample sample;
 	static struct watch watches[OUTPUT_COUNT];
-	const struct model model = {.files = relay_files, .file_count = 1, .outputs = outputs, .output_count = OUTPUT_COUNT, .inputs = relay_inputs,
-	                            .input_count = 1, .limits = {.names = 100, .tag_values = 100}};
+	const struct model model = {.files = relay_files,
+	                            .file_count = 1,
+	                            .outputs = outputs,
+	                            .output_count = OUTPUT_COUNT,
+	                            .inputs = relay_inputs,
+	                            .input_count = 1,
+	                            .limits = {.names = 100, .tag_values = 100}};
 	unsigned faults = 0;
 	unsigned long lines = 0;
 	rig_init(&rig, &model);
 	for (unsigned i = 0; i < OUTPUT_COUNT; i++) {
-		watches[i] = (struct watch){.output = &outputs[i], .index = i, .sample = &sample, .is_garbage = true, .origin = WIRE_RELAYED};
+		watches[i] = (struct watch){.output = &outputs[i],
+		                            .index = i,
+		                            .sample = &sample,
+		                            .is_garbage = true,
+		                            .origin = WIRE_RELAYED};
 		rig.sinks[i].look = look;
 		rig.sinks[i].context = &watches[i];
 		free(rig.sinks[i].text);
@@ -718,7 +822,8 @@ static void run_relayed(uint64_t seed, unsigned long count)
 		for (unsigned i = 0; i < OUTPUT_COUNT; i++) {
 			faults += watches[i].faults;
 			if (watches[i].lines != rig.accounts.outputs[i].sent)
-				blame(&watches[i], "more lines than metrics", (struct span){sample.line, sample.line_len});
+				blame(&watches[i], "more lines than metrics",
+				      (struct span){sample.line, sample.line_len});
 		}
 	}
 	for (unsigned i = 0; i < OUTPUT_COUNT; i++)

@@ -25,7 +25,7 @@ static bool is_made_of(struct span text, const char *bytes)
 }
 
 #define LETTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-#define DIGITS "0123456789"
+#define DIGITS  "0123456789"
 
 static bool is_name(struct span text)
 {
@@ -54,14 +54,19 @@ static bool is_utf8(struct span text)
 	const unsigned char *at = (const unsigned char *)text.at;
 	const unsigned char *end = at + text.len;
 	while (at < end) {
-		size_t more = at[0] < 0x80 ? 0 : at[0] < 0xc2 ? 9 : at[0] < 0xe0 ? 1 : at[0] < 0xf0 ? 2 : at[0] < 0xf5 ? 3 : 9;
+		size_t more = at[0] < 0x80   ? 0
+		              : at[0] < 0xc2 ? 9
+		              : at[0] < 0xe0 ? 1
+		              : at[0] < 0xf0 ? 2
+		              : at[0] < 0xf5 ? 3
+		                             : 9;
 		if (more > (size_t)(end - at - 1))
 			return false;
 		for (size_t i = 1; i <= more; i++)
 			if ((at[i] & 0xc0) != 0x80)
 				return false;
-		if ((at[0] == 0xe0 && at[1] < 0xa0) || (at[0] == 0xed && at[1] > 0x9f) || (at[0] == 0xf0 && at[1] < 0x90) ||
-		    (at[0] == 0xf4 && at[1] > 0x8f))
+		if ((at[0] == 0xe0 && at[1] < 0xa0) || (at[0] == 0xed && at[1] > 0x9f) ||
+		    (at[0] == 0xf0 && at[1] < 0x90) || (at[0] == 0xf4 && at[1] > 0x8f))
 			return false;
 		at += more + 1;
 	}
@@ -74,9 +79,12 @@ static const struct {
 	char separator, assign;
 	const char *key, *value;
 } syntax[DIALECT_COUNT] = {
-	[DIALECT_DOGSTATSD] = {'#', 0, ',', ':', "|,:", "|,"},        [DIALECT_STATSD] = {0, 0, 0, 0, "", ""},
-	[DIALECT_GRAPHITE] = {';', 0, ';', '=', "|;:=~ ", "|;:=~ "},  [DIALECT_INFLUXDB] = {',', 0, ',', '=', "|,:=\\ ", "|,:=\\ "},
-	[DIALECT_LIBRATO] = {'#', 0, ',', '=', "|#,:=", "|#,:="},     [DIALECT_SIGNALFX] = {'[', ']', ',', '=', "|[],:=", "|[],:="},
+	[DIALECT_DOGSTATSD] = {'#', 0, ',', ':', "|,:", "|,"},
+	[DIALECT_STATSD] = {0, 0, 0, 0, "", ""},
+	[DIALECT_GRAPHITE] = {';', 0, ';', '=', "|;:=~ ", "|;:=~ "},
+	[DIALECT_INFLUXDB] = {',', 0, ',', '=', "|,:=\\ ", "|,:=\\ "},
+	[DIALECT_LIBRATO] = {'#', 0, ',', '=', "|#,:=", "|#,:="},
+	[DIALECT_SIGNALFX] = {'[', ']', ',', '=', "|[],:=", "|[],:="},
 };
 
 static int parse_tags(struct wire_line *line, enum dialect dialect, struct span text, const char **why)
@@ -126,7 +134,8 @@ static int check_value(struct wire_line *line, enum dialect dialect, const char 
 	if (type == ARRAY_LEN(types) || (type >= 4 && dialect != DIALECT_DOGSTATSD))
 		return fail(why, "no such type");
 	if (span_is(line->type, "s")) {
-		if (line->value.len == 0 || has_any(line->value, "|:,") || has_control(line->value) || !is_utf8(line->value))
+		if (line->value.len == 0 || has_any(line->value, "|:,") || has_control(line->value) ||
+		    !is_utf8(line->value))
 			return fail(why, "no value of a set");
 		return 0;
 	}
@@ -254,7 +263,8 @@ static int parse_event(struct wire_line *line, struct span text, const char **wh
 	line->name = (struct span){text.at + 1, title};
 	line->value = (struct span){text.at + 1 + title + 1, body};
 	text = span_skip(text, 1 + title + 1 + body);
-	if (title == 0 || has_control(line->name) || has_control(line->value) || !is_utf8(line->name) || !is_utf8(line->value))
+	if (title == 0 || has_control(line->name) || has_control(line->value) || !is_utf8(line->name) ||
+	    !is_utf8(line->value))
 		return fail(why, "no text");
 	if (text.len == 0)
 		return 0;
@@ -308,7 +318,8 @@ static int parse_service_check(struct wire_line *line, struct span text, const c
 	return text.len ? parse_fields(line, DIALECT_DOGSTATSD, text, TAGS, why) : 0;
 }
 
-int wire_parse(struct wire_line *line, enum dialect dialect, enum wire_origin origin, struct span text, const char **why)
+int wire_parse(struct wire_line *line, enum dialect dialect, enum wire_origin origin, struct span text,
+               const char **why)
 {
 	*line = (struct wire_line){.kind = WIRE_METRIC, .origin = origin};
 	if (dialect == DIALECT_DOGSTATSD && span_starts(text, SPAN("_e{")))

@@ -1,5 +1,5 @@
-/* One line as a receiver reads it: written after the protocols' descriptions, knowing nothing of lib/emit. Stricter than any
- * receiver: what is not in the grammar of the dialect is refused with a reason. */
+/* One line as a receiver reads it: written after the protocols' descriptions, knowing nothing of lib/emit. Stricter
+ * than any receiver: what is not in the grammar of the dialect is refused with a reason. */
 #ifndef STATSIDECAR_TESTS_WIRE_PARSER_H
 #define STATSIDECAR_TESTS_WIRE_PARSER_H
 
@@ -10,8 +10,8 @@ enum { WIRE_TAGS_MAX = 80 };
 
 enum wire_kind { WIRE_METRIC, WIRE_EVENT, WIRE_SERVICE_CHECK };
 
-/* A relayed line may have what its sender wrote: DogStatsD tags without value, keys that look alike once they are made safe,
- * gauges with a plus. */
+/* A relayed line may have what its sender wrote: DogStatsD tags without value, keys that look alike once they are made
+ * safe, gauges with a plus. */
 enum wire_origin { WIRE_MADE, WIRE_RELAYED };
 
 struct wire_tag {
@@ -32,6 +32,7 @@ struct wire_line {
 };
 
 /* 0, or -1 and *why. */
-int wire_parse(struct wire_line *line, enum dialect dialect, enum wire_origin origin, struct span text, const char **why);
+int wire_parse(struct wire_line *line, enum dialect dialect, enum wire_origin origin, struct span text,
+               const char **why);
 
 #endif

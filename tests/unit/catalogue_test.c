@@ -10,16 +10,36 @@ static const struct {
 	const char *text;
 	bool is_valid;
 } identifiers[] = {
-	{"a", true},    {"Z", true},    {"step.completed", true}, {"A::B/c-d_e.9", true}, {"a.", true},  {"a..b", true},
-	{"", false},    {"9", false},   {".a", false},            {"_a", false},          {"-a", false}, {":a", false},
-	{"a b", false}, {"a\t", false}, {"a,b", false},           {"a|b", false},         {"a{", false}, {"a\xc3\xa9", false},
-	{"a@", false},  {"a[", false},  {"a`", false},            {"a\x7f", false},       {"/a", false}, {"a;b", false},
+	{"a", true},
+	{"Z", true},
+	{"step.completed", true},
+	{"A::B/c-d_e.9", true},
+	{"a.", true},
+	{"a..b", true},
+	{"", false},
+	{"9", false},
+	{".a", false},
+	{"_a", false},
+	{"-a", false},
+	{":a", false},
+	{"a b", false},
+	{"a\t", false},
+	{"a,b", false},
+	{"a|b", false},
+	{"a{", false},
+	{"a\xc3\xa9", false},
+	{"a@", false},
+	{"a[", false},
+	{"a`", false},
+	{"a\x7f", false},
+	{"/a", false},
+	{"a;b", false},
 };
 
 START_TEST(identifier)
 {
-	ck_assert_msg(identifier_is_valid(span_of(identifiers[_i].text)) == identifiers[_i].is_valid, "%s: want %s", identifiers[_i].text,
-	              identifiers[_i].is_valid ? "valid" : "not valid");
+	ck_assert_msg(identifier_is_valid(span_of(identifiers[_i].text)) == identifiers[_i].is_valid, "%s: want %s",
+	              identifiers[_i].text, identifiers[_i].is_valid ? "valid" : "not valid");
 }
 END_TEST
 
@@ -34,7 +54,9 @@ START_TEST(identifier_length)
 END_TEST
 
 static const struct model model = {
-	CATALOGUE({.name = T("step.completed"), .aliases = TEXTS(T("StepEvents::COMPLETED"), T("app.odd")), .legacy = TEXTS(T("step.complete"))},
+	CATALOGUE({.name = T("step.completed"),
+                   .aliases = TEXTS(T("StepEvents::COMPLETED"), T("app.odd")),
+                   .legacy = TEXTS(T("step.complete"))},
                   {.name = T("app.step.started")}, {.name = T("b"), .legacy = TEXTS(T("old.b"))}),
 	.identify.strip = TEXTS(T("app.metric."), T("app."), T("App::"), T("")),
 };
@@ -73,10 +95,11 @@ START_TEST(resolve)
 	ck_assert(mapping != NULL);
 	const struct identity identity = catalogue_resolve(mapping, span_of(resolutions[_i].text));
 	char got[256];
-	snprintf(got, sizeof(got), "%.*s %d [%.*s] %d %d", SPAN_ARG(identity.event), (int)identity.spelling, (int)identity.stripped.len,
-	         identity.stripped.len ? identity.stripped.at : "", (int)identity.known, (int)identity.legacy);
-	ck_assert_msg(strcmp(got, resolutions[_i].want) == 0, "%s: %s: got %s, want %s", resolutions[_i].name, resolutions[_i].text, got,
-	              resolutions[_i].want);
+	snprintf(got, sizeof(got), "%.*s %d [%.*s] %d %d", SPAN_ARG(identity.event), (int)identity.spelling,
+	         (int)identity.stripped.len, identity.stripped.len ? identity.stripped.at : "", (int)identity.known,
+	         (int)identity.legacy);
+	ck_assert_msg(strcmp(got, resolutions[_i].want) == 0, "%s: %s: got %s, want %s", resolutions[_i].name,
+	              resolutions[_i].text, got, resolutions[_i].want);
 	mapping_free(mapping);
 	problems_fini(&problems);
 }

@@ -52,9 +52,9 @@ static const struct {
 START_TEST(parse)
 {
 	static const char *const operators[] = {
-		[CONDITION_PRESENT] = "present", [CONDITION_ABSENT] = "absent", [CONDITION_EQUAL] = "==",  [CONDITION_NOT_EQUAL] = "!=",
-		[CONDITION_LESS] = "<",          [CONDITION_LESS_EQUAL] = "<=", [CONDITION_GREATER] = ">", [CONDITION_GREATER_EQUAL] = ">=",
-		[CONDITION_GLOB] = "~"};
+		[CONDITION_PRESENT] = "present", [CONDITION_ABSENT] = "absent",    [CONDITION_EQUAL] = "==",
+		[CONDITION_NOT_EQUAL] = "!=",    [CONDITION_LESS] = "<",           [CONDITION_LESS_EQUAL] = "<=",
+		[CONDITION_GREATER] = ">",       [CONDITION_GREATER_EQUAL] = ">=", [CONDITION_GLOB] = "~"};
 	struct condition_text condition;
 	const char *why = NULL;
 	char got[128] = "?";
@@ -62,8 +62,9 @@ START_TEST(parse)
 		const char *open = condition.right_is_field ? "{" : condition.right_is_quoted ? "'" : "";
 		const char *close = condition.right_is_field ? "}" : open;
 		const bool has_right = condition.operator > CONDITION_ABSENT;
-		snprintf(got, sizeof(got), "%.*s %s%s%s%.*s%s", SPAN_ARG(condition.left), operators[condition.operator], has_right ? " " : "",
-		         has_right ? open : "", has_right ? (int)condition.right.len : 0, has_right ? condition.right.at : "", has_right ? close : "");
+		const struct span right = has_right ? condition.right : SPAN("");
+		snprintf(got, sizeof(got), "%.*s %s%s%s%.*s%s", SPAN_ARG(condition.left), operators[condition.operator],
+		         has_right ? " " : "", has_right ? open : "", SPAN_ARG(right), has_right ? close : "");
 	}
 	ck_assert_msg(strcmp(got, rows[_i].want) == 0, "%s: got %s, want %s", rows[_i].text, got, rows[_i].want);
 	ck_assert_msg((why != NULL) == (got[0] == '?'), "%s: got the reason %s", rows[_i].text, why ? why : "none");

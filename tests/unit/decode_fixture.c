@@ -88,9 +88,8 @@ int decoding_logfmt(struct decoding *decoding, struct span line, const char **wh
 const char *decoding_kept(struct decoding *decoding)
 {
 	static char text[8192];
-	static const char *const types[] = {
-		[VALUE_STRING] = "s:",   [VALUE_NUMBER] = "n:", [VALUE_TRUE] = "",
-		[VALUE_FALSE] = "", [VALUE_OBJECT] = "{}", [VALUE_ARRAY] = "[]"};
+	static const char *const types[] = {[VALUE_STRING] = "s:", [VALUE_NUMBER] = "n:", [VALUE_TRUE] = "",
+	                                    [VALUE_FALSE] = "",    [VALUE_OBJECT] = "{}", [VALUE_ARRAY] = "[]"};
 	size_t len = 0;
 	text[0] = '\0';
 	for (size_t i = 0; i < decoding->path_count; i++) {

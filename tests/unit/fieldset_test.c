@@ -57,7 +57,8 @@ START_TEST(keys_of_every_length)
 		ck_assert_uint_eq(fieldset_child(&set, &set.nodes[0], other, len), locations[len]);
 		for (uint32_t at = 0; at < len; at++) {
 			other[at] = 'j';
-			ck_assert_msg(fieldset_child(&set, &set.nodes[0], other, len) == FIELDSET_NONE, "length %u, byte %u", len, at);
+			ck_assert_msg(fieldset_child(&set, &set.nodes[0], other, len) == FIELDSET_NONE,
+			              "length %u, byte %u", len, at);
 			other[at] = 'k';
 		}
 	}
@@ -88,8 +89,9 @@ END_TEST
 static const struct {
 	const char *key;
 	uint32_t index; /* UINT32_MAX: none */
-} indexes[] = {{"0", 0},           {"7", 7},           {"10", 10},       {"999999999", 999999999}, {"1000000000", UINT32_MAX},
-               {"00", UINT32_MAX}, {"01", UINT32_MAX}, {"", UINT32_MAX}, {"-1", UINT32_MAX},       {"1a", UINT32_MAX}};
+} indexes[] = {
+	{"0", 0},           {"7", 7},           {"10", 10},       {"999999999", 999999999}, {"1000000000", UINT32_MAX},
+	{"00", UINT32_MAX}, {"01", UINT32_MAX}, {"", UINT32_MAX}, {"-1", UINT32_MAX},       {"1a", UINT32_MAX}};
 
 START_TEST(elements)
 {

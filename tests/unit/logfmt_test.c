@@ -73,8 +73,10 @@ START_TEST(row)
 	const char *got = read_line(&decoding, span_of(rows[_i].line));
 	/* Of a fault the place and the beginning of the text. */
 	const bool is_fault = strchr(rows[_i].want, '?') != NULL;
-	const bool is_same = is_fault ? strncmp(got, rows[_i].want, strlen(rows[_i].want)) == 0 : strcmp(got, rows[_i].want) == 0;
-	ck_assert_msg(is_same, "%s: %s:\n got %s\nwant %s", rows[_i].name, shown(span_of(rows[_i].line)), got, rows[_i].want);
+	const bool is_same =
+		is_fault ? strncmp(got, rows[_i].want, strlen(rows[_i].want)) == 0 : strcmp(got, rows[_i].want) == 0;
+	ck_assert_msg(is_same, "%s: %s:\n got %s\nwant %s", rows[_i].name, shown(span_of(rows[_i].line)), got,
+	              rows[_i].want);
 	decoding_fini(&decoding);
 }
 END_TEST
@@ -92,11 +94,13 @@ START_TEST(random_lines)
 		uint32_t at = UINT32_MAX;
 		const uint32_t len = random_below(&seed, sizeof(line));
 		for (uint32_t i = 0; i < len; i++)
-			line[i] = random_below(&seed, 20) ? often[random_below(&seed, sizeof(often) - 1)] : (char)random_below(&seed, 10);
+			line[i] = random_below(&seed, 20) ? often[random_below(&seed, sizeof(often) - 1)]
+			                                  : (char)random_below(&seed, 10);
 		for (uint32_t i = 0; i < len; i++)
 			line[i] = line[i] == '\n' ? 'n' : line[i];
 		if (decoding_logfmt(&decoding, (struct span){line, len}, &why, &at))
-			ck_assert_msg(why && at <= len, "%s: %s at %u", shown((struct span){line, len}), why ? why : "no reason", at);
+			ck_assert_msg(why && at <= len, "%s: %s at %u", shown((struct span){line, len}),
+			              why ? why : "no reason", at);
 		else
 			decoding_kept(&decoding);
 	}

@@ -4,10 +4,13 @@
 
 Suite *mapping_suite(void);
 
-#define ONE_METRIC(...) {ONE_RULE(MATCH("a.*"), METRICS(__VA_ARGS__))}
-#define NAME_OF(name) ONE_METRIC(COUNTER(name))
+#define ONE_METRIC(...)                                      \
+	{                                                    \
+		ONE_RULE(MATCH("a.*"), METRICS(__VA_ARGS__)) \
+	}
+#define NAME_OF(name)      ONE_METRIC(COUNTER(name))
 #define TAG_OF(key, value) ONE_METRIC(COUNTER("m", .tags = TAGS(TAG(key, value))))
-#define RATE(rate) ONE_METRIC(COUNTER("m", .sample_rate = T(rate)))
+#define RATE(rate)         ONE_METRIC(COUNTER("m", .sample_rate = T(rate)))
 
 /* What a configuration cannot mean, beside what match_test and subject_test have of rules and conditions. */
 static const struct refusal refusals[] = {
@@ -24,7 +27,9 @@ static const struct refusal refusals[] = {
 	{"an open brace in a title", ONE_METRIC(METRIC_OF(METRIC_EVENT, "{", .text = T("m"))), "a `{` is not closed"},
 	{"a key without text", TAG_OF("", "v"), "a tag's key is empty"},
 	{"host from an event", TAG_OF("host", "{h}"), "the Datadog Agent takes the tag `host` for itself"},
-	{"host from an event, in a rule", {ONE_RULE(MATCH("a"), METRICS(COUNTER("m")), .tags = TAGS(TAG("host", "x{event}")))}, "`host` for itself"},
+	{"host from an event, in a rule",
+         {ONE_RULE(MATCH("a"), METRICS(COUNTER("m")), .tags = TAGS(TAG("host", "x{event}")))},
+         "`host` for itself"},
 	{"dd.internal from an event", TAG_OF("dd.internal.entity_id", "{h}"), "`dd.internal.entity_id` for itself"},
 	{"a value in braces", ONE_METRIC(GAUGE("g", "{v}")), "a value is a field's name, without braces"},
 	{"a value that nothing can be", ONE_METRIC(GAUGE("g", "1e64")), "no metric can have the value `1e64`"},
@@ -37,16 +42,27 @@ static const struct refusal refusals[] = {
 	{"a rate that is none", RATE("half"), "a sample rate"},
 	{"an identifier that is none", {CATALOGUE({.name = T("9a")})}, "`9a` is no identifier"},
 	{"an alias that is none", {CATALOGUE({.name = T("a"), .aliases = TEXTS(T("a b"))})}, "`a b` is no identifier"},
-	{"an alias of two events", {CATALOGUE({.name = T("a"), .aliases = TEXTS(T("x"))}, {.name = T("b"), .legacy = TEXTS(T("x"))})}, "`x` already names"},
-	{"an alias that is an event", {CATALOGUE({.name = T("a"), .aliases = TEXTS(T("b"))}, {.name = T("b")})}, "`b` already names"},
+	{"an alias of two events",
+         {CATALOGUE({.name = T("a"), .aliases = TEXTS(T("x"))}, {.name = T("b"), .legacy = TEXTS(T("x"))})},
+         "`x` already names"},
+	{"an alias that is an event",
+         {CATALOGUE({.name = T("a"), .aliases = TEXTS(T("b"))}, {.name = T("b")})},
+         "`b` already names"},
 	{"an alias twice", {CATALOGUE({.name = T("a"), .aliases = TEXTS(T("x"), T("x"))})}, "`x` already names `a`"},
 	{"an input's event that is none", {INPUTS({.label = T("in"), .event = T("a b")})}, "`a b` is no identifier"},
-	{"no pattern in a filter", {OUTPUTS({.label = T("out"), .filter = TEXTS(T("!a.**b"))})}, "`a.**b` is no pattern"},
-	{"five payload objects", {.identify.payload = TEXTS(T("a"), T("b"), T("c"), T("d"), T("e"))}, "identify.payload names 4 objects at most"},
+	{"no pattern in a filter",
+         {OUTPUTS({.label = T("out"), .filter = TEXTS(T("!a.**b"))})},
+         "`a.**b` is no pattern"},
+	{"five payload objects",
+         {.identify.payload = TEXTS(T("a"), T("b"), T("c"), T("d"), T("e"))},
+         "identify.payload names 4 objects at most"},
 	{"a payload object without name", {.identify.payload = TEXTS(T("a..b"))}, "`a..b` names no object"},
-	{"nine tags of 4096 bytes", {ONE_RULE(MATCH("a"), METRICS(COUNTER("m", .tags = TAGS(TAG("a", "1"), TAG("b", "1"), TAG("c", "1"), TAG("d", "1"), TAG("e", "1"))))
-                                              , .tags = TAGS(TAG("f", "1"), TAG("g", "1"), TAG("h", "1"), TAG("i", "1"))),
-                                     .limits.tag_length = 4096},
+	{"nine tags of 4096 bytes",
+         {ONE_RULE(MATCH("a"),
+                   METRICS(COUNTER("m", .tags = TAGS(TAG("a", "1"), TAG("b", "1"), TAG("c", "1"), TAG("d", "1"),
+                                                     TAG("e", "1")))),
+                   .tags = TAGS(TAG("f", "1"), TAG("g", "1"), TAG("h", "1"), TAG("i", "1"))),
+          .limits.tag_length = 4096},
          "9 tags of up to 4096 bytes"},
 };
 
@@ -59,7 +75,9 @@ END_TEST
 static const struct row accepted[] = {
 	{"host as a constant", TAG_OF("host", "web"), "a.b", "m:1|c|#host:web\n"},
 	{"host from an event where no output is dogstatsd",
-         {ONE_RULE(MATCH("a.*"), METRICS(COUNTER("m", .tags = TAGS(TAG("host", "{h}"))))), OUTPUTS({.label = T("out"), .dialect = DIALECT_GRAPHITE})}, "a.b h=x",
+         {ONE_RULE(MATCH("a.*"), METRICS(COUNTER("m", .tags = TAGS(TAG("host", "{h}"))))),
+          OUTPUTS({.label = T("out"), .dialect = DIALECT_GRAPHITE})},
+         "a.b h=x",
          "m;host=x:1|c\n"},
 	{"a key that begins like a reserved one", TAG_OF("hostname", "{h}"), "a.b h=x", "m:1|c|#hostname:x\n"},
 	{"a rate of 1", RATE("1"), "a.b", "m:1|c\n"},
@@ -82,7 +100,8 @@ static const struct {
 } shares[] = {
 	{"half", RATE("0.5"), UINT32_C(1) << 31},
 	{"a tenth", RATE("0.1"), 429496729},
-	{"next to all, in as many digits as there may be", RATE("0.99999999999999999999999999999999999999999999999999999999999999"), UINT32_MAX},
+	{"next to all, in as many digits as there may be",
+         RATE("0.99999999999999999999999999999999999999999999999999999999999999"), UINT32_MAX},
 	{"next to nothing", RATE("1e-30"), 0},
 };
 
@@ -101,9 +120,12 @@ END_TEST
 START_TEST(every_fault_is_told)
 {
 	char got[4096];
-	struct metric_model metrics[] = {{.name = {SPAN("a b"), {"x.yaml", 7, 3}}}, {.name = {SPAN("{"), {"x.yaml", 8, 5}}},
-	                                 {.name = {SPAN("ok"), {"x.yaml", 9, 5}}, .sample_rate = {SPAN("2"), {"x.yaml", 10, 9}}}};
-	struct rule_model rule = {.match = TEXTS({SPAN("a.***"), {"x.yaml", 6, 2}}), .metrics = metrics, .metric_count = 3};
+	struct metric_model metrics[] = {
+		{.name = {SPAN("a b"), {"x.yaml", 7, 3}}},
+		{.name = {SPAN("{"), {"x.yaml", 8, 5}}},
+		{.name = {SPAN("ok"), {"x.yaml", 9, 5}}, .sample_rate = {SPAN("2"), {"x.yaml", 10, 9}}}};
+	struct rule_model rule = {
+		.match = TEXTS({SPAN("a.***"), {"x.yaml", 6, 2}}), .metrics = metrics, .metric_count = 3};
 	struct file_model file = {.path = "x.yaml", .rules = &rule, .rule_count = 1};
 	const struct model model = {.files = &file, .file_count = 1};
 	rig_problems(&model, got, sizeof(got));
@@ -134,7 +156,8 @@ START_TEST(too_many_fields)
 	field = (struct field_model){.name = T("f"), .variants = &variant, .variant_count = 1};
 	const struct model model = {.fields = &field, .field_count = 1};
 	rig_problems(&model, got, sizeof(got));
-	ck_assert_msg(strstr(got, "too many different payload fields") != NULL && strchr(got, '\n')[1] == '\0', "got %s", got);
+	ck_assert_msg(strstr(got, "too many different payload fields") != NULL && strchr(got, '\n')[1] == '\0',
+	              "got %s", got);
 	/* Each is kept at three places: at the top, and in both payload objects. */
 	variant.from.count = LOCATIONS_MAX / 3 - 10;
 	rig_problems(&model, got, sizeof(got));

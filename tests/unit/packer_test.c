@@ -90,8 +90,8 @@ START_TEST(packing)
 	}
 	ck_assert_uint_eq(receiver->flushes, 0);
 	take(&receiver->packer, receiver);
-	ck_assert_msg(strcmp(receiver->text, packings[_i].want) == 0, "%s: got %s, want %s", packings[_i].name, receiver->text,
-	              packings[_i].want);
+	ck_assert_msg(strcmp(receiver->text, packings[_i].want) == 0, "%s: got %s, want %s", packings[_i].name,
+	              receiver->text, packings[_i].want);
 	ck_assert_uint_eq(packer_pending(&receiver->packer), 0);
 	ck_assert_uint_eq(receiver->packer.used, 0);
 	receiver_free(receiver);

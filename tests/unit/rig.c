@@ -82,7 +82,8 @@ static void flush(struct packer *packer, void *context)
 	}
 }
 
-static void rejected(void *context, enum outcome outcome, uint16_t input, struct span line, const char *why, uint32_t column)
+static void rejected(void *context, enum outcome outcome, uint16_t input, struct span line, const char *why,
+                     uint32_t column)
 {
 	struct rig *rig = context;
 	const size_t len = strlen(rig->rejected);
@@ -95,7 +96,8 @@ static void limited(void *context, struct span tag, uint32_t limit)
 {
 	struct rig *rig = context;
 	const size_t len = strlen(rig->limited);
-	snprintf(rig->limited + len, sizeof(rig->limited) - len, "%.*s %u\n", (int)tag.len, tag.at ? tag.at : "", limit);
+	snprintf(rig->limited + len, sizeof(rig->limited) - len, "%.*s %u\n", (int)tag.len, tag.at ? tag.at : "",
+	         limit);
 }
 
 static void print_problems(const struct problems *problems, char *out, size_t size)
@@ -103,7 +105,8 @@ static void print_problems(const struct problems *problems, char *out, size_t si
 	size_t len = 0;
 	*out = '\0';
 	for (size_t i = 0; i < problems->count && len < size; i++)
-		len += (size_t)snprintf(out + len, size - len, "%u: %s\n", problems->items[i].mark.line, problems->items[i].text);
+		len += (size_t)snprintf(out + len, size - len, "%u: %s\n", problems->items[i].mark.line,
+		                        problems->items[i].text);
 }
 
 void rig_problems(const struct model *model, char *out, size_t size)
@@ -140,7 +143,8 @@ void rig_init(struct rig *rig, const struct model *model)
 		rig->packers[i].flush = flush;
 		rig->packers[i].context = &rig->sinks[i];
 		rig->packer_list[i] = &rig->packers[i];
-		rig->sinks[i] = (struct sink){.text = calloc(1, 1), .room = UINT64_MAX, .accounts = &rig->accounts.outputs[i]};
+		rig->sinks[i] =
+			(struct sink){.text = calloc(1, 1), .room = UINT64_MAX, .accounts = &rig->accounts.outputs[i]};
 	}
 	rig->translator = translator_new(rig->mapping, &rig->accounts, rig->packer_list, &observer);
 	for (size_t i = 0; i < rig->model.input_count; i++)
@@ -249,18 +253,22 @@ int rig_check_balance(const struct rig *rig, char *why, size_t size)
 	for (int i = 0; i < OUTCOME_COUNT; i++)
 		outcomes += rig->accounts.outcomes[i];
 	if (received != outcomes) {
-		snprintf(why, size, "received %llu, outcomes %llu", (unsigned long long)received, (unsigned long long)outcomes);
+		snprintf(why, size, "received %llu, outcomes %llu", (unsigned long long)received,
+		         (unsigned long long)outcomes);
 		return -1;
 	}
 	for (size_t i = 0; i < rig->model.output_count; i++) {
 		const struct output_accounts *account = &rig->accounts.outputs[i];
 		const uint64_t pending = packer_pending(&rig->packers[i]);
-		if (account->made == account->sent + account->dropped + account->filtered + account->sampled_out + pending)
+		if (account->made ==
+		    account->sent + account->dropped + account->filtered + account->sampled_out + pending)
 			continue;
-		snprintf(why, size, "output %zu: made %llu, sent %llu, dropped %llu, filtered %llu, sampled out %llu, pending %llu", i,
-		         (unsigned long long)account->made, (unsigned long long)account->sent,
-		         (unsigned long long)account->dropped, (unsigned long long)account->filtered,
-		         (unsigned long long)account->sampled_out, (unsigned long long)pending);
+		snprintf(
+			why, size,
+			"output %zu: made %llu, sent %llu, dropped %llu, filtered %llu, sampled out %llu, pending %llu",
+			i, (unsigned long long)account->made, (unsigned long long)account->sent,
+			(unsigned long long)account->dropped, (unsigned long long)account->filtered,
+			(unsigned long long)account->sampled_out, (unsigned long long)pending);
 		return -1;
 	}
 	return 0;

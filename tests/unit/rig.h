@@ -1,5 +1,5 @@
-/* A translator with everything around it, for tests: models in, bytes in, datagrams out as text. Ends the test where the
- * model cannot be compiled. Big: keep it static or on the heap. */
+/* A translator with everything around it, for tests: models in, bytes in, datagrams out as text. Ends the test where
+ * the model cannot be compiled. Big: keep it static or on the heap. */
 #ifndef STATSIDECAR_TESTS_RIG_H
 #define STATSIDECAR_TESTS_RIG_H
 
@@ -12,8 +12,8 @@ struct sink {
 	char *text; /* its datagrams' lines, each with a newline behind it; NULL: only counted */
 	size_t len, size;
 	uint64_t datagrams, metrics, bytes;
-	size_t longest;   /* datagram */
-	uint64_t room;    /* datagrams it takes yet, before it blocks */
+	size_t longest; /* datagram */
+	uint64_t room;  /* datagrams it takes yet, before it blocks */
 	struct output_accounts *accounts;
 	/* Looks at each datagram; may be NULL. */
 	void (*look)(void *context, struct span datagram);
@@ -38,8 +38,8 @@ struct rig {
 void rig_init(struct rig *rig, const struct model *model);
 void rig_fini(struct rig *rig);
 
-/* Bytes through a stream, size of them a read; the unfinished rest stays in it. Where an output blocks, it is given room for
- * one more datagram at a time. */
+/* Bytes through a stream, size of them a read; the unfinished rest stays in it. Where an output blocks, it is given
+ * room for one more datagram at a time. */
 void rig_read(struct rig *rig, uint16_t input, struct span bytes, size_t size);
 /* End of file: the rest counts. */
 void rig_end(struct rig *rig, uint16_t input);
@@ -52,7 +52,8 @@ const char *rig_run(struct rig *rig, const char *events);
 /* 0 where the accounts balance; else the difference is written into why. */
 int rig_check_balance(const struct rig *rig, char *why, size_t size);
 
-/* The problems of a model that cannot be compiled, as `line: text`, a line each, into out; empty where there are none. */
+/* The problems of a model that cannot be compiled, as `line: text`, a line each, into out; empty where there are none.
+ */
 void rig_problems(const struct model *model, char *out, size_t size);
 
 /* Numbers that look random and are the same for the same state. */

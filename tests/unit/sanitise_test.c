@@ -14,11 +14,16 @@ static const struct {
 	const struct sanitiser *sanitiser;
 	const char *reserved;
 } tables[] = {
-	{"dogstatsd values", &sanitise_tag_value[DIALECT_DOGSTATSD], ","}, {"dogstatsd keys", &sanitise_tag_key[DIALECT_DOGSTATSD], ",:"},
-	{"graphite values", &sanitise_tag_value[DIALECT_GRAPHITE], ";:=~ "}, {"graphite keys", &sanitise_tag_key[DIALECT_GRAPHITE], ";:=~ "},
-	{"influxdb values", &sanitise_tag_value[DIALECT_INFLUXDB], ",:=\\ "}, {"influxdb keys", &sanitise_tag_key[DIALECT_INFLUXDB], ",:=\\ "},
-	{"librato values", &sanitise_tag_value[DIALECT_LIBRATO], "#,:="}, {"librato keys", &sanitise_tag_key[DIALECT_LIBRATO], "#,:="},
-	{"signalfx values", &sanitise_tag_value[DIALECT_SIGNALFX], "[],:="}, {"signalfx keys", &sanitise_tag_key[DIALECT_SIGNALFX], "[],:="},
+	{"dogstatsd values", &sanitise_tag_value[DIALECT_DOGSTATSD], ","},
+	{"dogstatsd keys", &sanitise_tag_key[DIALECT_DOGSTATSD], ",:"},
+	{"graphite values", &sanitise_tag_value[DIALECT_GRAPHITE], ";:=~ "},
+	{"graphite keys", &sanitise_tag_key[DIALECT_GRAPHITE], ";:=~ "},
+	{"influxdb values", &sanitise_tag_value[DIALECT_INFLUXDB], ",:=\\ "},
+	{"influxdb keys", &sanitise_tag_key[DIALECT_INFLUXDB], ",:=\\ "},
+	{"librato values", &sanitise_tag_value[DIALECT_LIBRATO], "#,:="},
+	{"librato keys", &sanitise_tag_key[DIALECT_LIBRATO], "#,:="},
+	{"signalfx values", &sanitise_tag_value[DIALECT_SIGNALFX], "[],:="},
+	{"signalfx keys", &sanitise_tag_key[DIALECT_SIGNALFX], "[],:="},
 	{"values of sets", &sanitise_set, ":,"},
 };
 
@@ -36,7 +41,8 @@ START_TEST(every_byte)
 				const size_t got = sanitise(out, tables[_i].sanitiser, (struct span){text, len}, 1000);
 				text[at] = is_bad ? '_' : (char)c;
 				if (got != len || memcmp(out, text, len) != 0) /* ck_assert() costs a system call */
-					ck_abort_msg("%s: byte %d at %zu of %zu: got %s", tables[_i].name, c, at, len, shown((struct span){out, got}));
+					ck_abort_msg("%s: byte %d at %zu of %zu: got %s", tables[_i].name, c, at, len,
+					             shown((struct span){out, got}));
 			}
 		}
 	}
@@ -51,16 +57,28 @@ static const struct {
 } values[] = {
 	{"nothing", "", 10, ""},
 	{"nothing else changes", "a:b/c d=e#f;g[h]~\\\"'@", 200, "a:b/c d=e#f;g[h]~\\x5c\"'@"},
-	{"each reserved byte one _", "a,,|\n\x7f" "b", 200, "a_____b"},
-	{"characters of two, three and four bytes", "\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80", 200, "\\xc3\\xa9\\xe2\\x82\\xac\\xf0\\x9f\\x98\\x80"},
-	{"each byte of broken UTF-8 one _", "a\xff" "b\xc3" "c\xe2\x82" "d\xf0\x9f\x98", 200, "a_b_c__d___"},
+	{"each reserved byte one _",
+         "a,,|\n\x7f"
+         "b",
+         200, "a_____b"},
+	{"characters of two, three and four bytes", "\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80", 200,
+         "\\xc3\\xa9\\xe2\\x82\\xac\\xf0\\x9f\\x98\\x80"},
+	{"each byte of broken UTF-8 one _",
+         "a\xff"
+         "b\xc3"
+         "c\xe2\x82"
+         "d\xf0\x9f\x98",
+         200, "a_b_c__d___"},
 	{"overlong forms and surrogates", "\xc0\x80\xed\xa0\x80", 200, "_____"},
 	{"beyond U+10FFFF", "\xf4\x90\x80\x80", 200, "____"},
 	{"a byte that goes on without a beginning", "\x80\xbf", 200, "__"},
 	{"C1 controls are characters", "\xc2\x85", 200, "\\xc2\\x85"},
 	{"cut", "abcdef", 3, "abc"},
 	{"cut before a character that does not fit", "ab\xc3\xa9", 3, "ab"},
-	{"cut behind a character that does", "ab\xc3\xa9" "c", 4, "ab\\xc3\\xa9"},
+	{"cut behind a character that does",
+         "ab\xc3\xa9"
+         "c",
+         4, "ab\\xc3\\xa9"},
 	{"cut within broken UTF-8", "ab\xf0\x9f\x98", 4, "ab__"},
 	{"cut to nothing", "\xe2\x82\xac", 2, ""},
 	{"cut at nothing", "abc", 0, ""},
@@ -76,7 +94,8 @@ START_TEST(value)
 	char *out = malloc(text.len + SCAN_PAD);
 	memcpy(copy, text.at, text.len);
 	memset(copy + text.len, '|', SCAN_PAD);
-	const size_t len = sanitise(out, &sanitise_tag_value[DIALECT_DOGSTATSD], (struct span){copy, text.len}, values[_i].limit);
+	const size_t len =
+		sanitise(out, &sanitise_tag_value[DIALECT_DOGSTATSD], (struct span){copy, text.len}, values[_i].limit);
 	const char *got = shown((struct span){out, len});
 	ck_assert_msg(strcmp(got, values[_i].want) == 0, "%s: got %s, want %s", values[_i].name, got, values[_i].want);
 	free(copy);
@@ -89,7 +108,8 @@ START_TEST(names)
 	for (int c = 0; c < 256; c++) {
 		const char text[] = {'a', (char)c};
 		char out[2];
-		const bool is_plain = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '_' || c == '-';
+		const bool is_plain = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
+		                      c == '_' || c == '-';
 		ck_assert_uint_eq(sanitise_name(out, (struct span){text, 2}), 2);
 		ck_assert_msg(out[1] == (is_plain || c == '.' ? (char)c : '_'), "byte %d in a name: got %d", c, out[1]);
 		ck_assert_uint_eq(sanitise_name_value(out, (struct span){text, 2}), 2);
@@ -102,7 +122,7 @@ static const struct {
 	const char *name;
 	const char *text;
 	size_t limit;
-	const char *want_text;    /* shown(), with what did not fit behind a > */
+	const char *want_text; /* shown(), with what did not fit behind a > */
 	const char *want_message;
 } texts[] = {
 	{"plain", "it failed", 100, "it failed>", "it failed>"},
@@ -112,7 +132,10 @@ static const struct {
 	{"m:", "m:am:mm::m", 100, "m:am:mm::m>", "m\\x5c:am\\x5c:mm\\x5c::m>"},
 	{"characters and broken ones", "\xc3\xa9\xc3", 100, "\\xc3\\xa9_>", "\\xc3\\xa9_>"},
 	{"cut", "abc", 2, "ab>c", "ab>c"},
-	{"cut in a character", "a\xe2\x82\xac" "b", 3, "a>\\xe2\\x82\\xacb", "a>\\xe2\\x82\\xacb"},
+	{"cut in a character",
+         "a\xe2\x82\xac"
+         "b",
+         3, "a>\\xe2\\x82\\xacb", "a>\\xe2\\x82\\xacb"},
 	{"cut in a newline", "a\nb", 2, "a>\\x0ab", "a>\\x0ab"},
 	{"cut in m:", "am:b", 3, "am:>b", "am>:b"},
 	{"no room for a broken byte", "ab\xff", 2, "ab>\\xff", "ab>\\xff"},
@@ -121,7 +144,8 @@ static const struct {
 	{"no room at all", "\xff", 0, ">\\xff", ">\\xff"},
 };
 
-static void check_text(size_t (*escape)(char *, struct span *, size_t), const char *name, struct span text, size_t limit, const char *want)
+static void check_text(size_t (*escape)(char *, struct span *, size_t), const char *name, struct span text,
+                       size_t limit, const char *want)
 {
 	/* No byte more than the limit. */
 	char *out = malloc(limit + 1);

@@ -84,7 +84,8 @@ START_TEST(random_bytes)
 		char line[LINE_ROOM];
 		const size_t len = random_below(&seed, LINE_ROOM);
 		for (size_t i = 0; i < len; i++) {
-			line[i] = random_below(&seed, 2) ? often[random_below(&seed, sizeof(often) - 1)] : (char)random_below(&seed, 256);
+			line[i] = random_below(&seed, 2) ? often[random_below(&seed, sizeof(often) - 1)]
+			                                 : (char)random_below(&seed, 256);
 			if (line[i] == '\n')
 				line[i] = '"';
 		}

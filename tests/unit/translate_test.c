@@ -7,24 +7,37 @@
 Suite *translate_suite(void);
 
 /* What names an event, as the tag e; x, where it is there, as the tag x. */
-#define SEEN ONE_RULE(MATCH("**"), METRICS(COUNTER("m", .tags = TAGS(TAG("e", "{event}"), TAG("x", "{x}")))))
-#define TAGGED(e) "m:1|c|#e:" e "\n"
+#define SEEN        ONE_RULE(MATCH("**"), METRICS(COUNTER("m", .tags = TAGS(TAG("e", "{event}"), TAG("x", "{x}")))))
+#define TAGGED(e)   "m:1|c|#e:" e "\n"
 #define FIELD(e, x) "m:1|c|#e:" e ",x:" x "\n"
-#define INPUT(...) INPUTS({.label = T("in"), __VA_ARGS__})
+#define INPUT(...)  INPUTS({.label = T("in"), __VA_ARGS__})
 
 static const struct row identities[] = {
 	{"the first of identify.fields", {SEEN}, "{\"type\":\"c\",\"event_name\":\"b\",\"event\":\"a\"}", TAGGED("a")},
 	{"the next where the first is absent", {SEEN}, "{\"type\":\"c\",\"event_name\":\"b\"}", TAGGED("b")},
-	{"the next where the first is no text", {SEEN}, "{\"event\":5,\"type\":\"c\"}\n{\"event\":{\"event\":\"x\"},\"type\":\"c\"}\n{\"event\":true,\"type\":\"c\"}",
+	{"the next where the first is no text",
+         {SEEN},
+         "{\"event\":5,\"type\":\"c\"}\n{\"event\":{\"event\":\"x\"},\"type\":\"c\"}\n{\"event\":true,\"type\":\"c\"}",
          TAGGED("c") TAGGED("c") TAGGED("c")},
-	{"the next where the first is empty or null", {SEEN}, "{\"event\":\"\",\"type\":\"c\"}\n{\"event\":null,\"type\":\"c\"}", TAGGED("c") TAGGED("c")},
+	{"the next where the first is empty or null",
+         {SEEN},
+         "{\"event\":\"\",\"type\":\"c\"}\n{\"event\":null,\"type\":\"c\"}",
+         TAGGED("c") TAGGED("c")},
 	{"an invalid one is not passed over", {SEEN}, "{\"event\":\"9\",\"type\":\"c\"}", ""},
 	{"only at the top", {SEEN}, "{\"payload\":{\"event\":\"a\"},\"o\":{\"event\":\"b\"}}", ""},
 	{"the last of a repeated key", {SEEN}, "{\"event\":\"a\",\"event\":\"b\"}", TAGGED("b")},
 	{"with escapes", {SEEN}, "{\"event\":\"\\u0061.\\u0062\\/c\"}", TAGGED("a.b/c")},
 	{"every byte that it may have", {SEEN}, "{\"event\":\"aZ09_.:/-\"}", TAGGED("aZ09_.:/-")},
-	{"other bytes", {SEEN}, "{\"event\":\"a b\"}\n{\"event\":\"a\\u0000\"}\n{\"event\":\"\xc3\xa9\"}\n{\"event\":\"a,b\"}\n{\"event\":\"_a\"}\n{\"event\":\".a\"}", ""},
-	{"a dotted field of identify is one key", {SEEN, .identify.fields = TEXTS(T("a.b"))}, "{\"a.b\":\"x\",\"a\":{\"b\":\"y\"}}\n{\"a\":{\"b\":\"y\"}}", TAGGED("x")},
+	{"other bytes",
+         {SEEN},
+         "{\"event\":\"a "
+         "b\"}\n{\"event\":\"a\\u0000\"}\n{\"event\":\"\xc3\xa9\"}\n{\"event\":\"a,b\"}\n{\"event\":\"_a\"}\n{"
+         "\"event\":\".a\"}",
+         ""},
+	{"a dotted field of identify is one key",
+         {SEEN, .identify.fields = TEXTS(T("a.b"))},
+         "{\"a.b\":\"x\",\"a\":{\"b\":\"y\"}}\n{\"a\":{\"b\":\"y\"}}",
+         TAGGED("x")},
 
 	{"logfmt: the first bare word", {SEEN}, "a.b x=1", FIELD("a.b", "1")},
 	{"logfmt: the first bare word before event=", {SEEN}, "a.b event=c", TAGGED("a.b")},
@@ -33,41 +46,85 @@ static const struct row identities[] = {
 	{"logfmt: event=, quoted", {SEEN}, "event=\"a.b\" x=1", FIELD("a.b", "1")},
 	{"logfmt: fields in their order", {SEEN}, "type=c event_name=b", TAGGED("b")},
 
-	{"the input's name for lines without one", {SEEN, INPUT(.event = T("given"))}, "{\"x\":1}\nx=2\n{\"event\":\"a\",\"x\":3}",
+	{"the input's name for lines without one",
+         {SEEN, INPUT(.event = T("given"))},
+         "{\"x\":1}\nx=2\n{\"event\":\"a\",\"x\":3}",
          FIELD("given", "1") FIELD("given", "2") FIELD("a", "3")},
-	{"the input's name for lines whose name is none", {SEEN, INPUT(.event = T("given"))}, "{\"event\":\"a b\",\"x\":1}", FIELD("given", "1")},
+	{"the input's name for lines whose name is none",
+         {SEEN, INPUT(.event = T("given"))},
+         "{\"event\":\"a b\",\"x\":1}",
+         FIELD("given", "1")},
 
-	{"an alias", {SEEN, CATALOGUE({.name = T("a.b"), .aliases = TEXTS(T("A::B"), T("ab"))})}, "A::B\nab\na.b\nA::b", TAGGED("a.b") TAGGED("a.b") TAGGED("a.b") TAGGED("A::b")},
+	{"an alias",
+         {SEEN, CATALOGUE({.name = T("a.b"), .aliases = TEXTS(T("A::B"), T("ab"))})},
+         "A::B\nab\na.b\nA::b",
+         TAGGED("a.b") TAGGED("a.b") TAGGED("a.b") TAGGED("A::b")},
 	{"a legacy name", {SEEN, CATALOGUE({.name = T("a.b"), .legacy = TEXTS(T("old.b"))})}, "old.b", TAGGED("a.b")},
-	{"what strip takes off", {SEEN, .identify.strip = TEXTS(T("app.sub."), T("app."), T("App::"))}, "app.x\napp.sub.x\nApp::x\nx.app.y",
+	{"what strip takes off",
+         {SEEN, .identify.strip = TEXTS(T("app.sub."), T("app."), T("App::"))},
+         "app.x\napp.sub.x\nApp::x\nx.app.y",
          TAGGED("x") TAGGED("x") TAGGED("x") TAGGED("x.app.y")},
-	{"strip in the order written, once", {SEEN, .identify.strip = TEXTS(T("app."), T("app.sub."))}, "app.sub.x\napp.app.x\napp.app.sub.x",
+	{"strip in the order written, once",
+         {SEEN, .identify.strip = TEXTS(T("app."), T("app.sub."))},
+         "app.sub.x\napp.app.x\napp.app.sub.x",
          TAGGED("sub.x") TAGGED("app.x") TAGGED("app.sub.x")},
-	{"an exact name before strip", {SEEN, CATALOGUE({.name = T("app.x")}), .identify.strip = TEXTS(T("app."))}, "app.x\napp.y", TAGGED("app.x") TAGGED("y")},
-	{"an alias behind what was stripped", {SEEN, CATALOGUE({.name = T("a.b"), .aliases = TEXTS(T("X::B"))}), .identify.strip = TEXTS(T("Tasker::"))}, "Tasker::X::B",
+	{"an exact name before strip",
+         {SEEN, CATALOGUE({.name = T("app.x")}), .identify.strip = TEXTS(T("app."))},
+         "app.x\napp.y",
+         TAGGED("app.x") TAGGED("y")},
+	{"an alias behind what was stripped",
+         {SEEN, CATALOGUE({.name = T("a.b"), .aliases = TEXTS(T("X::B"))}), .identify.strip = TEXTS(T("Tasker::"))},
+         "Tasker::X::B",
          TAGGED("a.b")},
-	{"strip leaves no identifier", {SEEN, .identify.strip = TEXTS(T("app."))}, "app.\napp.9", TAGGED("app.") TAGGED("app.9")},
-	{"case matters", {SEEN, CATALOGUE({.name = T("a.b"), .aliases = TEXTS(T("x"))}), .identify.strip = TEXTS(T("app."))}, "X\nApp.x", TAGGED("X") TAGGED("App.x")},
+	{"strip leaves no identifier",
+         {SEEN, .identify.strip = TEXTS(T("app."))},
+         "app.\napp.9",
+         TAGGED("app.") TAGGED("app.9")},
+	{"case matters",
+         {SEEN, CATALOGUE({.name = T("a.b"), .aliases = TEXTS(T("x"))}), .identify.strip = TEXTS(T("app."))},
+         "X\nApp.x",
+         TAGGED("X") TAGGED("App.x")},
 };
 
 static const struct row payloads[] = {
 	{"payload's fields as if at the top", {SEEN}, "{\"event\":\"a\",\"payload\":{\"x\":1}}", FIELD("a", "1")},
 	{"the top's first", {SEEN}, "{\"event\":\"a\",\"payload\":{\"x\":1},\"x\":2}", FIELD("a", "2")},
-	{"null at the top hides nothing", {SEEN}, "{\"event\":\"a\",\"payload\":{\"x\":1},\"x\":null}", FIELD("a", "1")},
+	{"null at the top hides nothing",
+         {SEEN},
+         "{\"event\":\"a\",\"payload\":{\"x\":1},\"x\":null}",
+         FIELD("a", "1")},
 	{"an empty text at the top does", {SEEN}, "{\"event\":\"a\",\"payload\":{\"x\":1},\"x\":\"\"}", TAGGED("a")},
 	{"an object at the top does", {SEEN}, "{\"event\":\"a\",\"payload\":{\"x\":1},\"x\":{}}", TAGGED("a")},
 	{"payload before data", {SEEN}, "{\"event\":\"a\",\"data\":{\"x\":1},\"payload\":{\"x\":2}}", FIELD("a", "2")},
-	{"data where payload has it not", {SEEN}, "{\"event\":\"a\",\"data\":{\"x\":1},\"payload\":{\"y\":2}}\n{\"event\":\"a\",\"data\":{\"x\":1},\"payload\":{\"x\":null}}",
+	{"data where payload has it not",
+         {SEEN},
+         "{\"event\":\"a\",\"data\":{\"x\":1},\"payload\":{\"y\":2}}\n{\"event\":\"a\",\"data\":{\"x\":1},\"payload\":{"
+         "\"x\":null}}",
          FIELD("a", "1") FIELD("a", "1")},
-	{"a payload that is no object", {SEEN}, "{\"event\":\"a\",\"payload\":5,\"data\":{\"x\":1}}\n{\"event\":\"a\",\"payload\":[{\"x\":2}]}", FIELD("a", "1") TAGGED("a")},
-	{"a payload given twice: the last alone", {SEEN}, "{\"event\":\"a\",\"payload\":{\"x\":1},\"payload\":{\"y\":2}}", TAGGED("a")},
-	{"CloudEvents", {SEEN}, "{\"specversion\":\"1.0\",\"id\":\"1\",\"source\":\"/s\",\"type\":\"com.example.a\",\"data\":{\"x\":\"y\"}}", FIELD("com.example.a", "y")},
-	{"another payload's name", {SEEN, .identify.payload = TEXTS(T("attributes"))}, "{\"event\":\"a\",\"attributes\":{\"x\":1},\"data\":{\"x\":2}}", FIELD("a", "1")},
-	{"a payload along a path, and as a literal key", {SEEN, .identify.payload = TEXTS(T("o.p"))}, "{\"event\":\"a\",\"o\":{\"p\":{\"x\":1}}}\n{\"event\":\"a\",\"o.p\":{\"x\":2}}",
+	{"a payload that is no object",
+         {SEEN},
+         "{\"event\":\"a\",\"payload\":5,\"data\":{\"x\":1}}\n{\"event\":\"a\",\"payload\":[{\"x\":2}]}",
+         FIELD("a", "1") TAGGED("a")},
+	{"a payload given twice: the last alone",
+         {SEEN},
+         "{\"event\":\"a\",\"payload\":{\"x\":1},\"payload\":{\"y\":2}}",
+         TAGGED("a")},
+	{"CloudEvents",
+         {SEEN},
+         "{\"specversion\":\"1.0\",\"id\":\"1\",\"source\":\"/s\",\"type\":\"com.example.a\",\"data\":{\"x\":\"y\"}}",
+         FIELD("com.example.a", "y")},
+	{"another payload's name",
+         {SEEN, .identify.payload = TEXTS(T("attributes"))},
+         "{\"event\":\"a\",\"attributes\":{\"x\":1},\"data\":{\"x\":2}}",
+         FIELD("a", "1")},
+	{"a payload along a path, and as a literal key",
+         {SEEN, .identify.payload = TEXTS(T("o.p"))},
+         "{\"event\":\"a\",\"o\":{\"p\":{\"x\":1}}}\n{\"event\":\"a\",\"o.p\":{\"x\":2}}",
          FIELD("a", "1") FIELD("a", "2")},
 };
 
-#define PATH(name) ONE_RULE(MATCH("**"), METRICS(COUNTER("m", .tags = TAGS(TAG("e", "{event}"), TAG("x", "{" name "}")))))
+#define PATH(name) \
+	ONE_RULE(MATCH("**"), METRICS(COUNTER("m", .tags = TAGS(TAG("e", "{event}"), TAG("x", "{" name "}")))))
 
 static const struct row paths[] = {
 	{"a path", {PATH("o.p.q")}, "{\"event\":\"a\",\"o\":{\"p\":{\"q\":1}}}", FIELD("a", "1")},
@@ -76,78 +133,171 @@ static const struct row paths[] = {
 	{"an array's element", {PATH("o.0")}, "{\"event\":\"a\",\"o\":[\"x\",\"y\"]}", FIELD("a", "x")},
 	{"an element's field", {PATH("o.1.p")}, "{\"event\":\"a\",\"o\":[0,{\"p\":1}]}", FIELD("a", "1")},
 	{"a path in the payload", {PATH("o.p")}, "{\"event\":\"a\",\"payload\":{\"o\":{\"p\":1}}}", FIELD("a", "1")},
-	{"a nearer object hides the payload's", {PATH("o.p")}, "{\"event\":\"a\",\"o\":{\"q\":1},\"payload\":{\"o\":{\"p\":1}}}", TAGGED("a")},
-	{"null hides nothing", {PATH("o.p")}, "{\"event\":\"a\",\"o\":null,\"payload\":{\"o\":{\"p\":1}}}", FIELD("a", "1")},
-	{"a path into the payload by its name", {PATH("payload.p")}, "{\"event\":\"a\",\"payload\":{\"p\":1}}", FIELD("a", "1")},
+	{"a nearer object hides the payload's",
+         {PATH("o.p")},
+         "{\"event\":\"a\",\"o\":{\"q\":1},\"payload\":{\"o\":{\"p\":1}}}",
+         TAGGED("a")},
+	{"null hides nothing",
+         {PATH("o.p")},
+         "{\"event\":\"a\",\"o\":null,\"payload\":{\"o\":{\"p\":1}}}",
+         FIELD("a", "1")},
+	{"a path into the payload by its name",
+         {PATH("payload.p")},
+         "{\"event\":\"a\",\"payload\":{\"p\":1}}",
+         FIELD("a", "1")},
 	{"a whole object is absent", {PATH("o")}, "{\"event\":\"a\",\"o\":{\"p\":1}}", TAGGED("a")},
 };
 
 static const struct row templates[] = {
-	{"doubled braces", {ONE_RULE(MATCH("**"), METRICS(COUNTER("m", .tags = TAGS(TAG("k", "{{{x}}}"), TAG("l", "}}{{")))))}, "a x=1", "m:1|c|#k:{1},l:}{\n"},
-	{"the event and its segments", {ONE_RULE(MATCH("**"), METRICS(COUNTER("{event}.{event.1}.{event.0}")))}, "a.b", "a.b.b.a:1|c\n"},
-	{"a segment that is not there", {ONE_RULE(MATCH("**"), METRICS(COUNTER("m.{event.2}"), COUNTER("n", .tags = TAGS(TAG("k", "{event.2}")))))}, "a.b", "n:1|c\n"},
-	{"a field in a name keeps no dots", {ONE_RULE(MATCH("**"), METRICS(COUNTER("m.{x}.{event}")))}, "a.b x=1.2/3", "m.1_2_3.a.b:1|c\n"},
-	{"a capture in a name keeps its dots", {ONE_RULE(MATCH("a.**"), METRICS(COUNTER("m.{1}")))}, "a.b.c/d", "m.b.c_d:1|c\n"},
-	{"a name with an absent field", {ONE_RULE(MATCH("**"), METRICS(COUNTER("m.{x}"), COUNTER("n")))}, "a\na x=", "n:1|c\nn:1|c\n"},
-	{"a field of that very name", {ONE_RULE(MATCH("**"), METRICS(COUNTER("m", .tags = TAGS(TAG("k", "{event}"), TAG("l", "{event_x}")))))}, "a event_x=1",
+	{"doubled braces",
+         {ONE_RULE(MATCH("**"), METRICS(COUNTER("m", .tags = TAGS(TAG("k", "{{{x}}}"), TAG("l", "}}{{")))))},
+         "a x=1",
+         "m:1|c|#k:{1},l:}{\n"},
+	{"the event and its segments",
+         {ONE_RULE(MATCH("**"), METRICS(COUNTER("{event}.{event.1}.{event.0}")))},
+         "a.b",
+         "a.b.b.a:1|c\n"},
+	{"a segment that is not there",
+         {ONE_RULE(MATCH("**"), METRICS(COUNTER("m.{event.2}"), COUNTER("n", .tags = TAGS(TAG("k", "{event.2}")))))},
+         "a.b",
+         "n:1|c\n"},
+	{"a field in a name keeps no dots",
+         {ONE_RULE(MATCH("**"), METRICS(COUNTER("m.{x}.{event}")))},
+         "a.b x=1.2/3",
+         "m.1_2_3.a.b:1|c\n"},
+	{"a capture in a name keeps its dots",
+         {ONE_RULE(MATCH("a.**"), METRICS(COUNTER("m.{1}")))},
+         "a.b.c/d",
+         "m.b.c_d:1|c\n"},
+	{"a name with an absent field",
+         {ONE_RULE(MATCH("**"), METRICS(COUNTER("m.{x}"), COUNTER("n")))},
+         "a\na x=",
+         "n:1|c\nn:1|c\n"},
+	{"a field of that very name",
+         {ONE_RULE(MATCH("**"), METRICS(COUNTER("m", .tags = TAGS(TAG("k", "{event}"), TAG("l", "{event_x}")))))},
+         "a event_x=1",
          "m:1|c|#k:a,l:1\n"},
-	{"text with escapes", {ONE_RULE(MATCH("**"), METRICS(COUNTER("m", .tags = TAGS(TAG("k", "{x}")))))}, "{\"event\":\"a\",\"x\":\"\\u00e9\\ud83d\\ude00\\ud83d\"}",
+	{"text with escapes",
+         {ONE_RULE(MATCH("**"), METRICS(COUNTER("m", .tags = TAGS(TAG("k", "{x}")))))},
+         "{\"event\":\"a\",\"x\":\"\\u00e9\\ud83d\\ude00\\ud83d\"}",
          "m:1|c|#k:\xc3\xa9\xf0\x9f\x98\x80_\n"},
 };
 
 static const struct row formats[] = {
-	{"auto: by the first byte that is no blank", {SEEN}, " \t{\"event\":\"a\"}\n  a\n\t[{\"event\":\"b\"}]", TAGGED("a") TAGGED("a") TAGGED("b")},
-	{"json: no logfmt", {SEEN, INPUT(.format = FORMAT_JSON)}, "a\n{\"event\":\"b\"}\n[{\"event\":\"c\"}]", TAGGED("b") TAGGED("c")},
+	{"auto: by the first byte that is no blank",
+         {SEEN},
+         " \t{\"event\":\"a\"}\n  a\n\t[{\"event\":\"b\"}]",
+         TAGGED("a") TAGGED("a") TAGGED("b")},
+	{"json: no logfmt",
+         {SEEN, INPUT(.format = FORMAT_JSON)},
+         "a\n{\"event\":\"b\"}\n[{\"event\":\"c\"}]",
+         TAGGED("b") TAGGED("c")},
 	{"logfmt: braces are text", {SEEN, INPUT(.format = FORMAT_LOGFMT)}, "{\"event\":1}\na x={", FIELD("a", "{")},
 	{"statsd", {SEEN, INPUT(.format = FORMAT_STATSD)}, "a.b:1|c|#x:y\n{\"event\":\"a\"}", FIELD("a.b", "y")},
-	{"carriage returns before newlines", {SEEN}, "a\r\n{\"event\":\"b\"}\r\nc x=1\r\n\r\n", TAGGED("a") TAGGED("b") FIELD("c", "1")},
+	{"carriage returns before newlines",
+         {SEEN},
+         "a\r\n{\"event\":\"b\"}\r\nc x=1\r\n\r\n",
+         TAGGED("a") TAGGED("b") FIELD("c", "1")},
 	{"blank lines are no events", {SEEN}, "\n\n \n\t\r\n", ""},
 	{"the last line without its newline", {SEEN}, "a\nb", TAGGED("a") TAGGED("b")},
-	{"a bad line costs nothing else", {SEEN}, "a\n{\"event\":\nb\n{\"event\":\"c\"}x\nd\nx=\"\ne", TAGGED("a") TAGGED("b") TAGGED("d") TAGGED("e")},
-	{"a batch", {SEEN}, "[{\"event\":\"a\"},{\"event\":\"b\",\"x\":1},{\"event\":\"c\"}]", TAGGED("a") FIELD("b", "1") TAGGED("c")},
-	{"a broken batch gives nothing", {SEEN}, "[{\"event\":\"a\"},{\"event\":\"b\"]\n[{\"event\":\"a\"}] x\n[{\"event\":\"a\"},5]", ""},
+	{"a bad line costs nothing else",
+         {SEEN},
+         "a\n{\"event\":\nb\n{\"event\":\"c\"}x\nd\nx=\"\ne",
+         TAGGED("a") TAGGED("b") TAGGED("d") TAGGED("e")},
+	{"a batch",
+         {SEEN},
+         "[{\"event\":\"a\"},{\"event\":\"b\",\"x\":1},{\"event\":\"c\"}]",
+         TAGGED("a") FIELD("b", "1") TAGGED("c")},
+	{"a broken batch gives nothing",
+         {SEEN},
+         "[{\"event\":\"a\"},{\"event\":\"b\"]\n[{\"event\":\"a\"}] x\n[{\"event\":\"a\"},5]",
+         ""},
 	{"an empty batch", {SEEN}, "[]\n[ ]", ""},
-	{"fields do not leak from one element to the next", {SEEN}, "[{\"event\":\"a\",\"x\":1},{\"event\":\"b\"}]", FIELD("a", "1") TAGGED("b")},
+	{"fields do not leak from one element to the next",
+         {SEEN},
+         "[{\"event\":\"a\",\"x\":1},{\"event\":\"b\"}]",
+         FIELD("a", "1") TAGGED("b")},
 };
 
 #define VALUE_OF(kind_, unit_) ONE_RULE(MATCH("**"), METRICS(METRIC_OF(kind_, "m", .value = T("v"), .unit = unit_)))
-#define GAUGES VALUE_OF(METRIC_GAUGE, UNIT_NONE)
-#define TIMERS(unit) VALUE_OF(METRIC_TIMER, unit)
-#define DIGITS40 "1234567890123456789012345678901234567890"
+#define GAUGES                 VALUE_OF(METRIC_GAUGE, UNIT_NONE)
+#define TIMERS(unit)           VALUE_OF(METRIC_TIMER, unit)
+#define DIGITS40               "1234567890123456789012345678901234567890"
 
 static const struct row numbers[] = {
-	{"seconds", {TIMERS(UNIT_S)}, "a v=1.25\na v=0.0015\na v=1e-6\na v=3", "m:1250|ms\nm:1.5|ms\nm:0.001|ms\nm:3000|ms\n"},
+	{"seconds",
+         {TIMERS(UNIT_S)},
+         "a v=1.25\na v=0.0015\na v=1e-6\na v=3",
+         "m:1250|ms\nm:1.5|ms\nm:0.001|ms\nm:3000|ms\n"},
 	{"milliseconds", {TIMERS(UNIT_MS)}, "a v=1.250\na v=1E+2", "m:1.25|ms\nm:100|ms\n"},
 	{"microseconds", {TIMERS(UNIT_US)}, "a v=1250\na v=1\na v=2.5e3", "m:1.25|ms\nm:0.001|ms\nm:2.5|ms\n"},
-	{"nanoseconds", {TIMERS(UNIT_NS)}, "a v=1250000\na v=1\na v=123456789012", "m:1.25|ms\nm:0.000001|ms\nm:123456.789012|ms\n"},
-	{"never rounded", {TIMERS(UNIT_S)}, "a v=0.1\na v=0.30000000000000004\na v=1.0049999999999999", "m:100|ms\nm:300.00000000000004|ms\nm:1004.9999999999999|ms\n"},
+	{"nanoseconds",
+         {TIMERS(UNIT_NS)},
+         "a v=1250000\na v=1\na v=123456789012",
+         "m:1.25|ms\nm:0.000001|ms\nm:123456.789012|ms\n"},
+	{"never rounded",
+         {TIMERS(UNIT_S)},
+         "a v=0.1\na v=0.30000000000000004\na v=1.0049999999999999",
+         "m:100|ms\nm:300.00000000000004|ms\nm:1004.9999999999999|ms\n"},
 	{"40 digits", {GAUGES}, "a v=" DIGITS40 "\na v=-0." DIGITS40 "1", "m:" DIGITS40 "|g\nm:-0." DIGITS40 "1|g\n"},
 	{"40 digits, scaled", {TIMERS(UNIT_S)}, "a v=0." DIGITS40, "m:123.456789012345678901234567890123456789|ms\n"},
-	{"exponents", {GAUGES}, "a v=1e3\na v=1E3\na v=1.5e+3\na v=15e-1\na v=0e999999999999999999999\na v=100e-2", "m:1000|g\nm:1000|g\nm:1500|g\nm:1.5|g\nm:0|g\nm:1|g\n"},
-	{"zeros", {GAUGES}, "a v=-0\na v=0.000\na v=-0.0e5\na v=1.500\na v=100", "m:0|g\nm:0|g\nm:0|g\nm:1.5|g\nm:100|g\n"},
-	{"64 characters and no more", {GAUGES},
+	{"exponents",
+         {GAUGES},
+         "a v=1e3\na v=1E3\na v=1.5e+3\na v=15e-1\na v=0e999999999999999999999\na v=100e-2",
+         "m:1000|g\nm:1000|g\nm:1500|g\nm:1.5|g\nm:0|g\nm:1|g\n"},
+	{"zeros",
+         {GAUGES},
+         "a v=-0\na v=0.000\na v=-0.0e5\na v=1.500\na v=100",
+         "m:0|g\nm:0|g\nm:0|g\nm:1.5|g\nm:100|g\n"},
+	{"64 characters and no more",
+         {GAUGES},
          "a v=1e63\na v=1e64\na v=-1e62\na v=-1e63\na v=1e-62\na v=1e-63",
-         "m:1000000000000000000000000000000000000000000000000000000000000000|g\nm:-100000000000000000000000000000000000000000000000000000000000000|g\n"
+         "m:1000000000000000000000000000000000000000000000000000000000000000|g\nm:-"
+         "100000000000000000000000000000000000000000000000000000000000000|g\n"
          "m:0.00000000000000000000000000000000000000000000000000000000000001|g\n"},
 	{"huge exponents", {GAUGES}, "a v=1e400\na v=1e-400\na v=1e99999999999999999999999\nb v=1", "m:1|g\n"},
-	{"scaling makes it too long", {TIMERS(UNIT_S)}, "a v=1e60\na v=1e61", "m:1000000000000000000000000000000000000000000000000000000000000000|ms\n"},
-	{"numbers in JSON's texts", {GAUGES}, "{\"event\":\"a\",\"v\":\"30.5\"}\n{\"event\":\"a\",\"v\":\"1e2\"}\n{\"event\":\"a\",\"v\":\"\\u0035\"}", "m:30.5|g\nm:100|g\nm:5|g\n"},
-	{"what is no number", {GAUGES}, "a v=\na v=01\na v=+1\na v=.5\na v=1.\na v=0x10\na v=\"1 \"\na v=1,5\na v=NaN\na v=inf\na v=true\na v\n{\"event\":\"a\",\"v\":true}\nb v=1", "m:1|g\n"},
-	{"what is no value at all", {GAUGES}, "a\n{\"event\":\"a\",\"v\":null}\n{\"event\":\"a\",\"v\":{}}\n{\"event\":\"a\",\"v\":[1]}\nb v=1", "m:1|g\n"},
+	{"scaling makes it too long",
+         {TIMERS(UNIT_S)},
+         "a v=1e60\na v=1e61",
+         "m:1000000000000000000000000000000000000000000000000000000000000000|ms\n"},
+	{"numbers in JSON's texts",
+         {GAUGES},
+         "{\"event\":\"a\",\"v\":\"30.5\"}\n{\"event\":\"a\",\"v\":\"1e2\"}\n{\"event\":\"a\",\"v\":\"\\u0035\"}",
+         "m:30.5|g\nm:100|g\nm:5|g\n"},
+	{"what is no number",
+         {GAUGES},
+         "a v=\na v=01\na v=+1\na v=.5\na v=1.\na v=0x10\na v=\"1 \"\na v=1,5\na v=NaN\na v=inf\na v=true\na "
+         "v\n{\"event\":\"a\",\"v\":true}\nb v=1",
+         "m:1|g\n"},
+	{"what is no value at all",
+         {GAUGES},
+         "a\n{\"event\":\"a\",\"v\":null}\n{\"event\":\"a\",\"v\":{}}\n{\"event\":\"a\",\"v\":[1]}\nb v=1",
+         "m:1|g\n"},
 	{"a negative timer", {TIMERS(UNIT_S)}, "a v=-1\na v=-0\na v=-1e-9\nb v=1", "m:0|ms\nm:1000|ms\n"},
-	{"negative counters and gauges", {ONE_RULE(MATCH("**"), METRICS(COUNTER("c", .value = T("v")), GAUGE("g", "v")))}, "a v=-1.50", "c:-1.5|c\ng:-1.5|g\n"},
-	{"a bad value costs its metric alone", {ONE_RULE(MATCH("**"), METRICS(COUNTER("c"), GAUGE("g", "v"), COUNTER("d")))}, "a v=x", "c:1|c\nd:1|c\n"},
-	{"a constant value", {ONE_RULE(MATCH("**"), METRICS(TIMER("t", "1.50", UNIT_S), COUNTER("c", .value = T("1e2"))))}, "a", "t:1500|ms\nc:100|c\n"},
+	{"negative counters and gauges",
+         {ONE_RULE(MATCH("**"), METRICS(COUNTER("c", .value = T("v")), GAUGE("g", "v")))},
+         "a v=-1.50",
+         "c:-1.5|c\ng:-1.5|g\n"},
+	{"a bad value costs its metric alone",
+         {ONE_RULE(MATCH("**"), METRICS(COUNTER("c"), GAUGE("g", "v"), COUNTER("d")))},
+         "a v=x",
+         "c:1|c\nd:1|c\n"},
+	{"a constant value",
+         {ONE_RULE(MATCH("**"), METRICS(TIMER("t", "1.50", UNIT_S), COUNTER("c", .value = T("1e2"))))},
+         "a",
+         "t:1500|ms\nc:100|c\n"},
 	{"units on histograms and distributions",
-         {ONE_RULE(MATCH("**"), METRICS(METRIC_OF(METRIC_HISTOGRAM, "h", .value = T("v"), .unit = UNIT_NS), METRIC_OF(METRIC_DISTRIBUTION, "d", .value = T("v"))))}, "a v=-5",
+         {ONE_RULE(MATCH("**"), METRICS(METRIC_OF(METRIC_HISTOGRAM, "h", .value = T("v"), .unit = UNIT_NS),
+                                        METRIC_OF(METRIC_DISTRIBUTION, "d", .value = T("v"))))},
+         "a v=-5",
          "h:-0.000005|h\nd:-5|d\n"},
 };
 
-#define ROWS(table)                                                                                                        \
-	START_TEST(table##_row)                                                                                                \
-	{                                                                                                                      \
-		expect_row(&table[_i]);                                                                                            \
-	}                                                                                                                      \
+#define ROWS(table)                     \
+	START_TEST(table##_row)         \
+	{                               \
+		expect_row(&table[_i]); \
+	}                               \
 	END_TEST
 
 ROWS(identities)
@@ -164,17 +314,28 @@ static const struct {
 	const char *event;
 	int skip; /* SKIP_COUNT: none */
 } skips[] = {
-	{"absent", "t", SKIP_ABSENT},           {"null", "{\"event\":\"t\",\"v\":null}", SKIP_ABSENT}, {"an object", "{\"event\":\"t\",\"v\":{}}", SKIP_ABSENT},
-	{"text", "t v=x", SKIP_NOT_A_NUMBER},   {"empty", "t v=", SKIP_NOT_A_NUMBER},                   {"a boolean", "{\"event\":\"t\",\"v\":true}", SKIP_NOT_A_NUMBER},
-	{"too long", "t v=1e64", SKIP_NOT_A_NUMBER}, {"negative", "t v=-1", SKIP_NEGATIVE},              {"a set of nothing", "s v=", SKIP_ABSENT},
-	{"a name without its field", "n", SKIP_NAME}, {"a name with an empty field", "n v=", SKIP_NAME}, {"an event without title", "e", SKIP_NAME},
-	{"nothing to skip", "t v=1", SKIP_COUNT},     {"a condition is no skip", "c", SKIP_COUNT},
+	{"absent", "t", SKIP_ABSENT},
+	{"null", "{\"event\":\"t\",\"v\":null}", SKIP_ABSENT},
+	{"an object", "{\"event\":\"t\",\"v\":{}}", SKIP_ABSENT},
+	{"text", "t v=x", SKIP_NOT_A_NUMBER},
+	{"empty", "t v=", SKIP_NOT_A_NUMBER},
+	{"a boolean", "{\"event\":\"t\",\"v\":true}", SKIP_NOT_A_NUMBER},
+	{"too long", "t v=1e64", SKIP_NOT_A_NUMBER},
+	{"negative", "t v=-1", SKIP_NEGATIVE},
+	{"a set of nothing", "s v=", SKIP_ABSENT},
+	{"a name without its field", "n", SKIP_NAME},
+	{"a name with an empty field", "n v=", SKIP_NAME},
+	{"an event without title", "e", SKIP_NAME},
+	{"nothing to skip", "t v=1", SKIP_COUNT},
+	{"a condition is no skip", "c", SKIP_COUNT},
 };
 
-static const struct model skipping = {FILES(FILE_OF(RULES(
-	RULE(MATCH("t"), METRICS(TIMER("t", "v", UNIT_S))), RULE(MATCH("s"), METRICS(METRIC_OF(METRIC_SET, "s", .value = T("v")))),
-	RULE(MATCH("n"), METRICS(COUNTER("n.{v}"))), RULE(MATCH("e"), METRICS(METRIC_OF(METRIC_EVENT, "{v}", .text = T("m")))),
-	RULE(MATCH("c"), METRICS(COUNTER("c", WHEN(T("v"))))))))};
+static const struct model skipping = {
+	FILES(FILE_OF(RULES(RULE(MATCH("t"), METRICS(TIMER("t", "v", UNIT_S))),
+                            RULE(MATCH("s"), METRICS(METRIC_OF(METRIC_SET, "s", .value = T("v")))),
+                            RULE(MATCH("n"), METRICS(COUNTER("n.{v}"))),
+                            RULE(MATCH("e"), METRICS(METRIC_OF(METRIC_EVENT, "{v}", .text = T("m")))),
+                            RULE(MATCH("c"), METRICS(COUNTER("c", WHEN(T("v"))))))))};
 
 START_TEST(skip)
 {
@@ -182,8 +343,8 @@ START_TEST(skip)
 	rig_init(&rig, &skipping);
 	rig_run(&rig, skips[_i].event);
 	for (int i = 0; i < SKIP_COUNT; i++)
-		ck_assert_msg(rig.accounts.skipped[i] == (i == skips[_i].skip), "%s: %s: %llu", skips[_i].name, skip_names[i],
-		              (unsigned long long)rig.accounts.skipped[i]);
+		ck_assert_msg(rig.accounts.skipped[i] == (i == skips[_i].skip), "%s: %s: %llu", skips[_i].name,
+		              skip_names[i], (unsigned long long)rig.accounts.skipped[i]);
 	rig_fini(&rig);
 }
 END_TEST
@@ -212,7 +373,8 @@ START_TEST(reject)
 	const struct model model = {.file_count = 0};
 	rig_init(&rig, &model);
 	rig_run(&rig, rejections[_i].line);
-	ck_assert_msg(strncmp(rig.rejected, rejections[_i].want, strlen(rejections[_i].want)) == 0 && strchr(rig.rejected, '\n')[1] == '\0',
+	ck_assert_msg(strncmp(rig.rejected, rejections[_i].want, strlen(rejections[_i].want)) == 0 &&
+	                      strchr(rig.rejected, '\n')[1] == '\0',
 	              "%s: got %s, want %s", rejections[_i].name, rig.rejected, rejections[_i].want);
 	rig_fini(&rig);
 }
@@ -226,7 +388,8 @@ START_TEST(unnamed_may_be_ignored)
 	rig_init(&rig, &model);
 	rig_run(&rig, "{}\n{\"event\":\"a b\"}\nx=1\n{\n");
 	ck_assert_uint_eq(rig.accounts.outcomes[OUTCOME_UNNAMED], 3);
-	ck_assert_msg(strncmp(rig.rejected, "malformed", 9) == 0 && strchr(rig.rejected, '\n')[1] == '\0', "got %s", rig.rejected);
+	ck_assert_msg(strncmp(rig.rejected, "malformed", 9) == 0 && strchr(rig.rejected, '\n')[1] == '\0', "got %s",
+	              rig.rejected);
 	rig_fini(&rig);
 }
 END_TEST
@@ -251,7 +414,8 @@ END_TEST
 START_TEST(the_catalogue_counts)
 {
 	static struct rig rig;
-	struct catalogue_model entries[] = {{.name = T("a.b"), .aliases = TEXTS(T("alias")), .legacy = TEXTS(T("old1"), T("old2"))}};
+	struct catalogue_model entries[] = {
+		{.name = T("a.b"), .aliases = TEXTS(T("alias")), .legacy = TEXTS(T("old1"), T("old2"))}};
 	struct text strip[] = {T("app.")};
 	const struct model model = {.catalogue = entries, .catalogue_count = 1, .identify.strip = {strip, 1}};
 	rig_init(&rig, &model);
@@ -267,23 +431,24 @@ END_TEST
 /* ---- one stream, in pieces of any size ---- */
 
 static const struct model pieces = {
-	ONE_RULE(MATCH("**"), METRICS(COUNTER("m", .tags = TAGS(TAG("e", "{event}"), TAG("x", "{x}"))), GAUGE("g", "v"))), .limits.line = 300};
+	ONE_RULE(MATCH("**"),
+                 METRICS(COUNTER("m", .tags = TAGS(TAG("e", "{event}"), TAG("x", "{x}"))), GAUGE("g", "v"))),
+	.limits.line = 300};
 
 /* Lines of all kinds; one is too long. */
 static char *all_lines(void)
 {
-	static const char lines[] =
-		"a.b x=1 v=-2\n"
-		"{\"event\":\"c\",\"x\":\"q\\\"\\\\\\u00e9\",\"payload\":{\"v\":1.50}}\r\n"
-		"\n \r\n"
-		"[{\"event\":\"d\"},{\"event\":\"e\",\"v\":1},{}]\n"
-		"{\"event\":\"bad\"\n"
-		"x=\"bad\n"
-		"%s\n"
-		"f\n"
-		"%s\n"
-		"{\"event\":\"g\"}\n"
-		"h v=3";
+	static const char lines[] = "a.b x=1 v=-2\n"
+				    "{\"event\":\"c\",\"x\":\"q\\\"\\\\\\u00e9\",\"payload\":{\"v\":1.50}}\r\n"
+				    "\n \r\n"
+				    "[{\"event\":\"d\"},{\"event\":\"e\",\"v\":1},{}]\n"
+				    "{\"event\":\"bad\"\n"
+				    "x=\"bad\n"
+				    "%s\n"
+				    "f\n"
+				    "%s\n"
+				    "{\"event\":\"g\"}\n"
+				    "h v=3";
 	char *text = malloc(8192);
 	char fits[301], beyond[1202];
 	memset(fits, 'y', 300);
@@ -300,11 +465,13 @@ static char *all_lines(void)
 
 static void expect_same(const struct rig *rig, const struct rig *other, const char *what, size_t size)
 {
-	ck_assert_msg(strcmp(rig->sinks[0].text, other->sinks[0].text) == 0, "%s %zu: got %s, want %s", what, size, rig->sinks[0].text,
-	              other->sinks[0].text);
+	ck_assert_msg(strcmp(rig->sinks[0].text, other->sinks[0].text) == 0, "%s %zu: got %s, want %s", what, size,
+	              rig->sinks[0].text, other->sinks[0].text);
 	for (int i = 0; i < OUTCOME_COUNT; i++)
-		ck_assert_msg(rig->accounts.outcomes[i] == other->accounts.outcomes[i], "%s %zu: %s: got %llu, want %llu", what, size,
-		              outcome_names[i], (unsigned long long)rig->accounts.outcomes[i], (unsigned long long)other->accounts.outcomes[i]);
+		ck_assert_msg(rig->accounts.outcomes[i] == other->accounts.outcomes[i],
+		              "%s %zu: %s: got %llu, want %llu", what, size, outcome_names[i],
+		              (unsigned long long)rig->accounts.outcomes[i],
+		              (unsigned long long)other->accounts.outcomes[i]);
 }
 
 START_TEST(pieces_of_any_size)
@@ -407,7 +574,8 @@ START_TEST(the_line_limit)
 			rig_read(&rig, 0, span_of(text), size);
 			mapped += 1 + lengths[i].fits;
 			oversize += !lengths[i].fits;
-			ck_assert_msg(rig.accounts.outcomes[OUTCOME_MAPPED] == mapped && rig.accounts.outcomes[OUTCOME_OVERSIZE] == oversize,
+			ck_assert_msg(rig.accounts.outcomes[OUTCOME_MAPPED] == mapped &&
+			                      rig.accounts.outcomes[OUTCOME_OVERSIZE] == oversize,
 			              "%zu bytes in pieces of %zu", lengths[i].len, size);
 		}
 	}
@@ -463,7 +631,8 @@ START_TEST(end)
 	ck_assert_int_eq(translate_stream_end(rig.translator, &rig.streams[0], ends[_i].end), TRANSLATE_DONE);
 	rig.accounts.outcomes[OUTCOME_MAPPED]--; /* b's */
 	for (int i = 0; i < OUTCOME_COUNT; i++)
-		ck_assert_msg(rig.accounts.outcomes[i] == (i == (int)ends[_i].outcome), "%s: %s", ends[_i].name, outcome_names[i]);
+		ck_assert_msg(rig.accounts.outcomes[i] == (i == (int)ends[_i].outcome), "%s: %s", ends[_i].name,
+		              outcome_names[i]);
 	ck_assert(!line_stream_has_rest(&rig.streams[0]));
 	/* Again: nothing is left to count. */
 	ck_assert_int_eq(translate_stream_end(rig.translator, &rig.streams[0], ends[_i].end), TRANSLATE_DONE);
@@ -474,10 +643,11 @@ END_TEST
 
 /* ---- an output that blocks ---- */
 
-static struct output_model blocking_outputs[] = {{.label = T("a"), .max_datagram = 40}, {.label = T("b"), .max_datagram = 40}};
-static const struct model blocking = {
-	ONE_RULE(MATCH("**"), METRICS(COUNTER("m", .tags = TAGS(TAG("e", "{event}"))), COUNTER("n", .tags = TAGS(TAG("x", "{x}"))))),
-	.outputs = blocking_outputs, .output_count = 2};
+static struct output_model blocking_outputs[] = {{.label = T("a"), .max_datagram = 40},
+                                                 {.label = T("b"), .max_datagram = 40}};
+static const struct model blocking = {ONE_RULE(MATCH("**"), METRICS(COUNTER("m", .tags = TAGS(TAG("e", "{event}"))),
+                                                                    COUNTER("n", .tags = TAGS(TAG("x", "{x}"))))),
+                                      .outputs = blocking_outputs, .output_count = 2};
 
 /* Lines and batches, numbered, so that what is lost, doubled or out of order shows. */
 static size_t numbered(char *out)
@@ -490,7 +660,8 @@ static size_t numbered(char *out)
 		}
 		len += (size_t)sprintf(out + len, " [ ");
 		for (int k = 0; k < i % 12; k++)
-			len += (size_t)sprintf(out + len, "%s{\"event\":\"e%d.%d\",\"x\":\"\\u0061%d\"}", k ? " , " : "", i, k, k);
+			len += (size_t)sprintf(out + len, "%s{\"event\":\"e%d.%d\",\"x\":\"\\u0061%d\"}",
+			                       k ? " , " : "", i, k, k);
 		len += (size_t)sprintf(out + len, " ]\n");
 	}
 	return len;
@@ -592,14 +763,17 @@ START_TEST(trace_tells_lines_as_they_are)
 	static struct rig rig;
 	char notes[2048] = "";
 	const struct trace trace = {.context = notes, .line = note_line};
-	const struct model model = {ONE_RULE(MATCH("**"), METRICS(COUNTER("m", .tags = TAGS(TAG("x", "{x}"))))), OUTPUTS({.label = T("out"), .max_datagram = 8})};
+	const struct model model = {ONE_RULE(MATCH("**"), METRICS(COUNTER("m", .tags = TAGS(TAG("x", "{x}"))))),
+	                            OUTPUTS({.label = T("out"), .max_datagram = 8})};
 	rig_init(&rig, &model);
 	rig.packers[0].keep = 1;
 	translator_set_trace(rig.translator, &trace);
-	rig_run(&rig, "a\na x=0123456789012345678901234567890123456789\na x=abcdefghijklmnopqrstuvwxyz\na x=ABCDEFGHIJKLMNOPQRSTUVWXYZABCDEFGHIJKLMNOPQRSTUVWXYZ\n");
-	expect_text("lines", notes,
-	            "0 m:1|c\n0 m:1|c|#x:0123456789012345678901234567890123456789\n0 m:1|c|#x:abcdefghijklmnopqrstuvwxyz\n"
-	            "0 m:1|c|#x:ABCDEFGHIJKLMNOPQRSTUVWXYZABCDEFGHIJKLMNOPQRSTUVWXYZ\n");
+	rig_run(&rig, "a\na x=0123456789012345678901234567890123456789\na x=abcdefghijklmnopqrstuvwxyz\na "
+	              "x=ABCDEFGHIJKLMNOPQRSTUVWXYZABCDEFGHIJKLMNOPQRSTUVWXYZ\n");
+	expect_text(
+		"lines", notes,
+		"0 m:1|c\n0 m:1|c|#x:0123456789012345678901234567890123456789\n0 m:1|c|#x:abcdefghijklmnopqrstuvwxyz\n"
+		"0 m:1|c|#x:ABCDEFGHIJKLMNOPQRSTUVWXYZABCDEFGHIJKLMNOPQRSTUVWXYZ\n");
 	rig_fini(&rig);
 }
 END_TEST
@@ -608,8 +782,10 @@ END_TEST
 
 static struct output_model two_outputs[] = {{.label = T("a")}, {.label = T("b"), .dialect = DIALECT_STATSD}};
 static const struct model sampled = {
-	ONE_RULE(MATCH("**"), METRICS(COUNTER("half", .sample_rate = T("0.5")), COUNTER("tenth", .sample_rate = T("0.1")),
-	                              COUNTER("most", .sample_rate = T("0.9")), COUNTER("all", .sample_rate = T("1.0")), COUNTER("plain"))),
+	ONE_RULE(MATCH("**"),
+                 METRICS(COUNTER("half", .sample_rate = T("0.5")), COUNTER("tenth", .sample_rate = T("0.1")),
+                         COUNTER("most", .sample_rate = T("0.9")), COUNTER("all", .sample_rate = T("1.0")),
+                         COUNTER("plain"))),
 	.outputs = two_outputs, .output_count = 2};
 
 static unsigned count_lines(const char *text, const char *start)
@@ -640,7 +816,8 @@ START_TEST(shares)
 		const unsigned count = count_lines(rig.sinks[0].text, metrics[i].line);
 		const double expected = EVENTS * metrics[i].rate;
 		const double deviation = sqrt(EVENTS * metrics[i].rate * (1 - metrics[i].rate));
-		ck_assert_msg(fabs(count - expected) < 4 * deviation, "seed %d: %s: %u of %d", _i, metrics[i].line, count, EVENTS);
+		ck_assert_msg(fabs(count - expected) < 4 * deviation, "seed %d: %s: %u of %d", _i, metrics[i].line,
+		              count, EVENTS);
 		/* Decided once for all outputs. */
 		ck_assert_uint_eq(count_lines(rig.sinks[1].text, metrics[i].line), count);
 		kept += count;
