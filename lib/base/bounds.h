@@ -38,6 +38,10 @@ enum {
 	/* Nodes that the aliases of one YAML document may stand for: a few lines of them could stand for any number. */
 	YAML_NODES_MAX = 10000,
 
+	/* A StatsD line's values times its tags: each value is an event that has all of them, so that one line of 64 KiB could
+	 * take seconds. What fits into a datagram of 8 KiB stays below, unless it was made for that. */
+	STATSD_PRODUCT_MAX = 128 * 1024,
+
 	/* Lifecycles of one configuration. */
 	LIFECYCLES_MAX = 16,
 

@@ -1,5 +1,7 @@
 #include "decode/statsd.h"
 
+#include "base/bounds.h"
+
 static int fail(struct statsd_reader *reader, const char *at, const char *why)
 {
 	reader->at = (uint32_t)(at - reader->line.at);
@@ -33,6 +35,17 @@ static struct span trim_end(struct span text)
 	return text;
 }
 
+/* Empty ones too: looking at them takes its time as well. */
+static size_t count_parts(struct span text, char separator)
+{
+	size_t count = 0;
+	while (text.len) {
+		take_until(&text, separator);
+		count++;
+	}
+	return count;
+}
+
 int statsd_read_line(struct statsd_reader *reader, struct span line)
 {
 	struct span rest = trim_end(line);
@@ -57,6 +70,9 @@ int statsd_read_line(struct statsd_reader *reader, struct span line)
 		else if (part.len && part.at[0] == '#')
 			reader->tags = span_skip(part, 1);
 	}
+	const size_t value_count = span_is(reader->type, "s") ? 1 : count_parts(reader->values, ':');
+	if (value_count * count_parts(reader->tags, ',') > STATSD_PRODUCT_MAX)
+		return fail(reader, reader->values.at, "too many values with too many tags: write several lines");
 	return 0;
 }
 

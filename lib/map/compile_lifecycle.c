@@ -154,6 +154,8 @@ void compile_lifecycles(struct compiler *compiler)
 		[DERIVED_LIFECYCLE] = {"lifecycle", 9}, [DERIVED_ENTITY] = {"entity", 6}, [DERIVED_FROM] = {"from", 4},
 		[DERIVED_TO] = {"to", 2},               [DERIVED_STATE] = {"state", 5},
 	};
-	for (int i = 0; i < DERIVED_COUNT; i++)
-		mapping->derived[i] = mapping->payload[compile_payload(compiler, names[i], nowhere)].literal[0];
+	for (int i = 0; i < DERIVED_COUNT; i++) {
+		const uint16_t payload = compile_payload(compiler, names[i], nowhere); /* may move mapping->payload */
+		mapping->derived[i] = mapping->payload[payload].literal[0];
+	}
 }
