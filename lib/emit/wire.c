@@ -109,7 +109,8 @@ struct wire *wires_new(const struct mapping *mapping, struct arena *arena)
 bool wire_takes(const struct wire *wire, struct span name)
 {
 	const struct output_form *form = wire->form;
-	bool takes = form->filter_count == 0;
+	/* Who only says what is to be kept out means all the rest to go. */
+	bool takes = form->filter_count == 0 || form->filter_excludes[0];
 	for (uint16_t i = 0; i < form->filter_count; i++)
 		if (pattern_match(&form->filter[i], name, NULL))
 			takes = !form->filter_excludes[i];
