@@ -93,7 +93,8 @@ static struct input *reload_find_input(const struct reload *reload, const struct
 	for (size_t i = 0; i < agent->input_count; i++) {
 		struct input *input = agent->inputs[i];
 
-		if (!endpoint_is_same(&input->settings->endpoint, &wanted->endpoint) || reload_keeps_input(reload, input))
+		if (!endpoint_is_same(&input->settings->endpoint, &wanted->endpoint) || reload_keeps_input(reload, input) ||
+		    !input_is_in_place(input))
 			continue;
 		if (strcmp(input->settings->label, wanted->label) == 0)
 			return input;
@@ -122,37 +123,73 @@ static struct output *reload_find_output(const struct reload *reload, const stru
 	return found;
 }
 
-static int reload_open_input(struct reload *reload, size_t index, struct failure *failure)
+/* An input that is to be removed may stand in the way of one that is to be opened: 127.0.0.1:8127 of 0.0.0.0:8127. */
+static struct input *reload_find_obstacle(const struct reload *reload, const struct endpoint *wanted)
 {
-	struct agent *agent = reload->agent;
-	const struct input_settings *settings = &reload->next->settings->inputs[index];
-	struct input *input = reload_find_input(reload, settings);
+	const struct agent *agent = reload->agent;
 
-	if (input != NULL) {
-		reload->inputs[index] = input;
-		reload->input_is_kept[index] = true;
-		return input_prepare(input, settings, agent->input_owner.line_max, failure);
+	for (size_t i = 0; i < agent->input_count; i++) {
+		const struct endpoint *endpoint = &agent->inputs[i]->settings->endpoint;
+
+		if (endpoint->transport == wanted->transport && endpoint->port == wanted->port && endpoint->port != 0 &&
+		    !reload_keeps_input(reload, agent->inputs[i]))
+			return agent->inputs[i];
 	}
-	input = input_open(settings, (uint16_t)index, &reload->next->accounts.inputs[index], &agent->input_owner, failure);
-	reload->inputs[index] = input;
+	return NULL;
+}
+
+static struct input *reload_open_beside(struct reload *reload, size_t index, struct failure *failure)
+{
+	struct input_owner *owner = &reload->agent->input_owner;
+	struct rules *next = reload->next;
+	const struct input_settings *settings = &next->settings->inputs[index];
+	struct input *obstacle = reload_find_obstacle(reload, &settings->endpoint);
+	struct input *input;
+
+	if (obstacle == NULL)
+		return input_open(settings, (uint16_t)index, &next->accounts.inputs[index], owner, failure);
+	owner->port_use = PORT_SHARED;
+	input_use_port(obstacle, PORT_SHARED);
+	input = input_open(settings, (uint16_t)index, &next->accounts.inputs[index], owner, failure);
+	input_use_port(obstacle, PORT_ALONE);
 	if (input != NULL)
-		return 0;
-	if (!settings->is_default)
-		return -1;
-	log_warn("input %s is left out: %s", settings->label, failure->text);
-	return 0;
+		input_use_port(input, PORT_ALONE);
+	owner->port_use = PORT_ALONE;
+	return input;
+}
+
+static int reload_open_new_inputs(struct reload *reload, struct failure *failure)
+{
+	const struct settings *settings = reload->next->settings;
+	size_t open_count = 0;
+
+	for (size_t i = 0; i < settings->input_count; i++) {
+		if (reload->inputs[i] == NULL)
+			reload->inputs[i] = reload_open_beside(reload, i, failure);
+		if (reload->inputs[i] == NULL && !settings->inputs[i].is_default)
+			return -1;
+		if (reload->inputs[i] == NULL)
+			log_warn("input %s is left out: %s", settings->inputs[i].label, failure->text);
+		else
+			open_count++;
+	}
+	return open_count > 0 ? 0 : failure_set(failure, "no input could be opened");
 }
 
 static int reload_open_inputs(struct reload *reload, struct failure *failure)
 {
-	size_t open_count = 0;
+	const struct settings *settings = reload->next->settings;
 
-	for (size_t i = 0; i < reload->next->settings->input_count; i++) {
-		if (reload_open_input(reload, i, failure) < 0)
-			return -1;
-		open_count += reload->inputs[i] != NULL;
+	for (size_t i = 0; i < settings->input_count; i++) {
+		reload->inputs[i] = reload_find_input(reload, &settings->inputs[i]);
+		reload->input_is_kept[i] = reload->inputs[i] != NULL;
 	}
-	return open_count > 0 ? 0 : failure_set(failure, "no input could be opened");
+	for (size_t i = 0; i < settings->input_count; i++) {
+		if (reload->input_is_kept[i] && input_prepare(reload->inputs[i], &settings->inputs[i],
+		                                              reload->agent->input_owner.line_max, failure) < 0)
+			return -1;
+	}
+	return reload_open_new_inputs(reload, failure);
 }
 
 static int reload_open_outputs(struct reload *reload, struct failure *failure)

@@ -266,7 +266,7 @@ static struct input *datagram_open(const struct input_settings *settings, struct
 	input_init(&datagram->input, &input_datagram, settings, owner);
 	datagram->is_udp = settings->endpoint.transport == TRANSPORT_UDP;
 	datagram->checks_senders = datagram_checks_senders(datagram);
-	if (listen_open(&datagram->listening, settings, SOCK_DGRAM, failure) < 0)
+	if (listen_open(&datagram->listening, settings, SOCK_DGRAM, owner->port_use, failure) < 0)
 		goto fail;
 	if (datagram->is_udp) {
 		setsockopt(datagram->listening.fd, SOL_SOCKET, SO_RXQ_OVFL, &on, sizeof on);
@@ -311,6 +311,19 @@ static void datagram_adopt(struct input *input, const struct input_settings *old
 	listen_adopt(&datagram->listening, input->settings, old);
 }
 
+static bool datagram_is_in_place(const struct input *input)
+{
+	return listen_is_in_place(&((const struct datagram_input *)input)->listening, input->settings);
+}
+
+static void datagram_use_port(struct input *input, enum port_use use)
+{
+	enum transport transport = input->settings->endpoint.transport;
+
+	if (transport == TRANSPORT_UDP || transport == TRANSPORT_TCP)
+		listen_use_port(&((const struct datagram_input *)input)->listening, use);
+}
+
 static void datagram_close(struct input *input)
 {
 	struct datagram_input *datagram = (struct datagram_input *)input;
@@ -326,6 +339,8 @@ const struct input_kind input_datagram = {
 	.start = datagram_start,
 	.prepare = datagram_prepare,
 	.adopt = datagram_adopt,
+	.is_in_place = datagram_is_in_place,
+	.use_port = datagram_use_port,
 	.close = datagram_close,
 	.drain = datagram_drain,
 	.refresh = datagram_refresh,

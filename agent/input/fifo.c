@@ -209,6 +209,15 @@ static void fifo_adopt(struct input *input, const struct input_settings *old)
 		log_warn("%s", failure.text);
 }
 
+static bool fifo_is_in_place(const struct input *input)
+{
+	struct stat open;
+	struct stat standing;
+
+	return fstat(((const struct fifo *)input)->fd, &open) == 0 && lstat(input->settings->endpoint.path, &standing) == 0 &&
+	       open.st_dev == standing.st_dev && open.st_ino == standing.st_ino;
+}
+
 static void fifo_undo(struct input *input)
 {
 	if (((struct fifo *)input)->is_created)
@@ -229,6 +238,7 @@ const struct input_kind input_fifo = {
 	.start = pausable_start,
 	.prepare = pausable_prepare,
 	.adopt = fifo_adopt,
+	.is_in_place = fifo_is_in_place,
 	.undo = fifo_undo,
 	.close = fifo_close,
 	.pause = pausable_pause,

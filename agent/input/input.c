@@ -57,6 +57,17 @@ void input_adopt(struct input *input, const struct input_settings *settings, uin
 	input->kind->adopt(input, old);
 }
 
+bool input_is_in_place(const struct input *input)
+{
+	return input->kind->is_in_place == NULL || input->kind->is_in_place(input);
+}
+
+void input_use_port(struct input *input, enum port_use use)
+{
+	if (input->kind->use_port != NULL)
+		input->kind->use_port(input, use);
+}
+
 void input_discard(struct input *input)
 {
 	if (input->kind->undo != NULL)

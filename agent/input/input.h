@@ -13,11 +13,16 @@
 
 struct input;
 
+/* Whether another socket may be bound to the same port, at an address that overlaps: while a reload opens an input in the
+ * place of one that it removes. */
+enum port_use { PORT_ALONE, PORT_SHARED };
+
 /* The agent, as its inputs see it. */
 struct input_owner {
 	struct event_base *base;
 	struct translator *translator; /* the one in force: a reload swaps it */
 	uint32_t line_max;             /* limits.line */
+	enum port_use port_use;        /* of inputs that are opened now */
 	/* A wake-up begins: the time is taken. */
 	void (*begin)(struct input_owner *owner);
 	/* Sends everything that was made; false where an output that blocks still holds something. Inputs that can wait are paused
@@ -40,6 +45,11 @@ struct input_kind {
 	void (*adopt)(struct input *input, const struct input_settings *old);
 	/* Releases everything, what the unfinished lines count as included: begin() has been called, flush() follows. */
 	void (*close)(struct input *input);
+	/* Whether what was opened still stands where its URL leads: a pipe or socket in the file system may have been removed, or
+	 * replaced. NULL where that cannot be. */
+	bool (*is_in_place)(const struct input *input);
+	/* Changes the use of its port; NULL where it has none. */
+	void (*use_port)(struct input *input, enum port_use use);
 	/* Takes away what opening has made besides; NULL where that is nothing. close() follows. */
 	void (*undo)(struct input *input);
 	/* Stops and starts reading; NULL for those that cannot make their writers wait. Each pause is followed by one resume. */
@@ -69,6 +79,8 @@ int input_prepare(struct input *input, const struct input_settings *next, uint32
 	__attribute__((warn_unused_result));
 void input_adopt(struct input *input, const struct input_settings *settings, uint16_t index,
                  struct input_accounts *accounts);
+bool input_is_in_place(const struct input *input);
+void input_use_port(struct input *input, enum port_use use);
 void input_close(struct input *input);
 /* As if it had never been opened: it was not started, and the reload that it was for has failed. */
 void input_discard(struct input *input);

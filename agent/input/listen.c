@@ -137,7 +137,15 @@ static int listen_open_local(struct listen_socket *listening, const struct input
 	return 0;
 }
 
-int listen_open(struct listen_socket *listening, const struct input_settings *settings, int type, struct failure *failure)
+void listen_use_port(const struct listen_socket *listening, enum port_use use)
+{
+	int on = use == PORT_SHARED;
+
+	setsockopt(listening->fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
+}
+
+int listen_open(struct listen_socket *listening, const struct input_settings *settings, int type, enum port_use use,
+                struct failure *failure)
 {
 	union address address = {.storage = {0}};
 	socklen_t len = 0;
@@ -156,6 +164,8 @@ int listen_open(struct listen_socket *listening, const struct input_settings *se
 		return failure_set(failure, "cannot create a socket for %s: %s", settings->endpoint.url, strerror(errno));
 	if (type == SOCK_STREAM)
 		setsockopt(listening->fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+	if (use == PORT_SHARED && !is_local(settings))
+		listen_use_port(listening, use);
 	if (address.any.sa_family == AF_INET6)
 		setsockopt(listening->fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
 	if (is_local(settings) ? listen_open_local(listening, settings, &address, len, type, failure) < 0
@@ -173,6 +183,11 @@ static bool listen_has_file(const struct listen_socket *listening, const char *p
 
 	return listening->is_file && lstat(path, &status) == 0 && status.st_dev == listening->device &&
 	       status.st_ino == listening->inode;
+}
+
+bool listen_is_in_place(const struct listen_socket *listening, const struct input_settings *settings)
+{
+	return !listening->is_file || listen_has_file(listening, settings->endpoint.path);
 }
 
 void listen_adopt(const struct listen_socket *listening, const struct input_settings *settings,

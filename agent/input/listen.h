@@ -5,8 +5,7 @@
 #include <sys/socket.h>
 #include <sys/types.h>
 
-#include "failure.h"
-#include "settings/settings.h"
+#include "input/input.h"
 
 /* A socket that an input listens on, and what is to be removed with it. */
 struct listen_socket {
@@ -18,8 +17,11 @@ struct listen_socket {
 
 /* Opens, non-blocking and close-on-exec, a socket of the type (SOCK_DGRAM, SOCK_STREAM) bound to the endpoint of settings;
  * a stale Unix socket is replaced, a live one or another kind of file refused. -1, and why. */
-int listen_open(struct listen_socket *listening, const struct input_settings *settings, int type, struct failure *failure)
-	__attribute__((warn_unused_result));
+int listen_open(struct listen_socket *listening, const struct input_settings *settings, int type, enum port_use use,
+                struct failure *failure) __attribute__((warn_unused_result));
+
+void listen_use_port(const struct listen_socket *listening, enum port_use use);
+bool listen_is_in_place(const struct listen_socket *listening, const struct input_settings *settings);
 
 /* Other settings of the same endpoint: the mode of a Unix socket's file. */
 void listen_adopt(const struct listen_socket *listening, const struct input_settings *settings,

@@ -272,7 +272,7 @@ static struct input *stream_open(const struct input_settings *settings, struct i
 	stream->checks_senders = stream_checks_senders(settings);
 	if (stream_grow(stream, settings->max_connections) < 0)
 		goto no_memory;
-	if (listen_open(&stream->listening, settings, SOCK_STREAM, failure) < 0)
+	if (listen_open(&stream->listening, settings, SOCK_STREAM, owner->port_use, failure) < 0)
 		goto fail;
 	if (listen(stream->listening.fd, BACKLOG) < 0) {
 		failure_set(failure, "cannot listen on %s: %s", settings->endpoint.url, strerror(errno));
@@ -321,6 +321,19 @@ static void stream_adopt(struct input *input, const struct input_settings *old)
 	listen_adopt(&stream->listening, input->settings, old);
 }
 
+static bool stream_is_in_place(const struct input *input)
+{
+	return listen_is_in_place(&((const struct stream_input *)input)->listening, input->settings);
+}
+
+static void stream_use_port(struct input *input, enum port_use use)
+{
+	enum transport transport = input->settings->endpoint.transport;
+
+	if (transport == TRANSPORT_UDP || transport == TRANSPORT_TCP)
+		listen_use_port(&((const struct stream_input *)input)->listening, use);
+}
+
 static void stream_close(struct input *input)
 {
 	stream_free((struct stream_input *)input);
@@ -331,6 +344,8 @@ const struct input_kind input_stream = {
 	.start = stream_start,
 	.prepare = stream_prepare,
 	.adopt = stream_adopt,
+	.is_in_place = stream_is_in_place,
+	.use_port = stream_use_port,
 	.close = stream_close,
 	.drain = stream_drain,
 };

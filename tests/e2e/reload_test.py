@@ -14,6 +14,7 @@ import threading
 from harness import (
     IS_INSTRUMENTED,
     Agent,
+    Failure,
     UdpReceiver,
     UnixReceiver,
     contains,
@@ -370,6 +371,65 @@ def _():
         equal(agent.reload(pipe_to(receiver, NEW_RULES).replace("/pipe'", "/other'")), True)
         write_pipe(agent.directory / "other", "r.a n=1")
         equal(receiver.lines(1), ["new.r.a:1|c"])
+
+
+@table(
+    [
+        ("udp: another address of the same port, and back", "udp", socket.SOCK_DGRAM),
+        ("tcp: another address of the same port, and back", "tcp", socket.SOCK_STREAM),
+    ]
+)
+def _(transport, kind):
+    with UdpReceiver() as receiver, socket.socket(socket.AF_INET, kind) as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+        probe.close()
+
+        def config(host, rules):
+            url = f"{{url: '{transport}://{host}:{port}', allow_from: any}}"
+            return f"inputs: [{url}]\noutputs: ['{receiver.url}']" + rules
+
+        def send(host, line):
+            with socket.socket(socket.AF_INET, kind) as sender:
+                sender.connect((host, port))
+                sender.sendall(line)
+
+        with Reloading(config("127.0.0.1", RULES)) as agent:
+            send("127.0.0.1", b"r.a n=1\n")
+            equal(receiver.lines(1), ["old.r.a:1|c"])
+            for host in ("0.0.0.0", "127.0.0.1", "0.0.0.0"):
+                equal(agent.reload(config(host, NEW_RULES)), True)
+                send("127.0.0.1", b"r.a n=2\n")
+                equal(receiver.lines(1), ["new.r.a:2|c"])
+                equal(agent.ports(transport), [port])
+                with socket.socket(socket.AF_INET, kind) as other:
+                    try:
+                        other.bind(("127.0.0.1", port))
+                    except OSError:
+                        continue
+                    raise Failure("another process may have the port too")
+
+
+@test("a pipe and a socket that somebody removed are made anew")
+def _():
+    config = "inputs: ['fifo://{dir}/pipe', 'unix://{dir}/socket', 'unixstream://{dir}/stream']\noutputs: ['URL']"
+    with UdpReceiver() as receiver, Reloading(config.replace("URL", receiver.url) + RULES) as agent:
+        pipe = os.open(agent.directory / "pipe", os.O_WRONLY)
+        for name in ("pipe", "socket", "stream"):
+            (agent.directory / name).unlink()
+        agent.freeze()
+        os.write(pipe, b"r.held n=1\n")
+        agent.send_signal(signal.SIGHUP)
+        agent.thaw()
+        agent.await_results(1)
+        write_pipe(agent.directory / "pipe", "r.pipe n=1")
+        send_unix(agent.directory / "socket", "r.unix n=1")
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as stream:
+            stream.connect(f"{agent.directory}/stream")
+            stream.sendall(b"r.stream n=1\n")
+        equal(sorted(receiver.lines(4)), [f"old.r.{name}:1|c" for name in ("held", "pipe", "stream", "unix")])
+        agent.check_balance()
+        os.close(pipe)
 
 
 @test("an output that goes away and one that comes; one of the same name goes on counting")
