@@ -604,6 +604,30 @@ START_TEST(a_line_without_end)
 }
 END_TEST
 
+/* After a reload with a larger limit, in the middle of a line. */
+START_TEST(a_stream_grows)
+{
+	static struct rig rig;
+	const struct model small = {ONE_RULE(MATCH("**"), METRICS(COUNTER("m"))), .limits.line = 1024};
+	struct line_stream *stream = &rig.streams[0];
+	static char text[100000];
+	memset(text, 'y', sizeof(text));
+	memcpy(text, "a b=", 4);
+	rig_init(&rig, &small);
+	rig_read(&rig, 0, SPAN("first\nsecond"), 100);
+	const uint32_t size = stream->size;
+	ck_assert_int_eq(line_stream_grow(stream, 512), 0);
+	ck_assert_uint_eq(stream->size, size);
+	ck_assert_int_eq(line_stream_grow(stream, 200000), 0);
+	ck_assert_uint_ge(stream->size, 200000 + READ_SIZE);
+	rig_read(&rig, 0, SPAN(".more\n"), 100);
+	rig_read(&rig, 0, (struct span){text, 1000}, 100);
+	rig_end(&rig, 0);
+	ck_assert_uint_eq(rig.accounts.outcomes[OUTCOME_MAPPED], 3);
+	rig_fini(&rig);
+}
+END_TEST
+
 /* ---- ends ---- */
 
 static const struct {
@@ -865,6 +889,7 @@ Suite *translate_suite(void)
 	tcase_add_test(all, datagrams);
 	tcase_add_test(all, the_line_limit);
 	tcase_add_test(all, a_line_without_end);
+	tcase_add_test(all, a_stream_grows);
 	tcase_add_loop_test(all, end, 0, ARRAY_LEN(ends));
 	tcase_add_loop_test(all, blocks_and_goes_on, 0, 5);
 	tcase_add_test(all, stops_within_a_batch);
