@@ -6,7 +6,9 @@
  *
  * Draining takes a few turns of the loop, and longer only where an output that blocks is full: then shutdown_grace at most.
  * A line whose reading has begun, and the rest of a batch that was stopped, are translated by the new rules. */
+#include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 #include "agent_inside.h"
 #include "clock.h"
@@ -464,6 +466,8 @@ static void reload_swap(struct reload *reload)
 	agent->rules = next;
 	agent->input_owner.translator = next->translator;
 	agent->input_owner.line_max = next->mapping->limits.line;
+	/* What the new lifecycles wait for may come sooner. */
+	event_del(agent->moves);
 	leaving_recount(agent);
 	reload_balance_outputs(agent);
 	log_configure(next->settings->log_level, next->settings->log_format);
@@ -596,6 +600,25 @@ static void reload_apply(struct reload *reload, struct settings *settings, struc
 	reload_drain(reload);
 }
 
+/* A pipe or a terminal that the configuration came from: reading it again could take for ever. */
+static bool reload_can_read(struct reload *reload)
+{
+	const struct settings *settings = reload->agent->rules->settings;
+
+	for (size_t i = 0; i < settings->file_count; i++) {
+		char text[512];
+		struct stat status;
+
+		if (stat(settings->files[i], &status) < 0 || S_ISREG(status.st_mode))
+			continue;
+		snprintf(text, sizeof text, "%s is no regular file: it cannot be read again", settings->files[i]);
+		reload_faults_clear(&reload->faults);
+		reload_faults_add(&reload->faults, text);
+		return false;
+	}
+	return true;
+}
+
 static void reload_load(struct reload *reload, reload_wish *is_wanted)
 {
 	struct agent *agent = reload->agent;
@@ -607,6 +630,10 @@ static void reload_load(struct reload *reload, reload_wish *is_wanted)
 		return;
 	if (reload->next != NULL) {
 		reload->is_wanted = true;
+		return;
+	}
+	if (!reload_can_read(reload)) {
+		reload_refuse(reload);
 		return;
 	}
 	settings = settings_load(agent->request, &problems);

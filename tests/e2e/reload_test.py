@@ -275,6 +275,25 @@ def _():
         equal(in_force(agent, receiver), "old")
 
 
+@test("a configuration that came out of a pipe cannot be read again, and is not waited for")
+def _():
+    with UdpReceiver() as receiver, temporary_directory() as folder:
+        os.mkfifo(f"{folder}/config")
+        agent = Reloading(arguments=["-c", f"{folder}/config"], directory=folder)
+        agent.start(wait=False)
+        try:
+            pathlib.Path(f"{folder}/config").write_text(
+                pipe_to(receiver).replace("{dir}", folder) + "\nadmin: off\ntelemetry: off\n"
+            )
+            agent.wait_ready()
+            agent.settle()
+            contains(agent.results()[0], "not reloaded")
+            equal(in_force(agent, receiver), "old")
+            agent.stop()
+        finally:
+            agent.kill()
+
+
 @test("where a new input cannot be opened nothing has changed, and what was opened for it is gone again")
 def _():
     with UdpReceiver() as receiver, UdpReceiver() as taken, Reloading(pipe_to(receiver)) as agent:

@@ -8,6 +8,7 @@ import re
 import signal
 import socket
 import subprocess
+import threading
 
 from harness import (
     DEADLINE,
@@ -197,6 +198,56 @@ def _():
                 if turn == 1:
                     agent.kill()
         true(pathlib.Path(f"{folder}/socket").is_socket(), "the agent removed a socket that is not its own")
+        os.close(pipe)
+
+
+@test("restarts under load, by a service manager that keeps the descriptors: each event arrives once")
+def _():
+    count = 20000
+    with temporary_directory() as folder, UdpReceiver(buffer_bytes=32 << 20) as receiver, socket.socket(
+        socket.AF_INET, socket.SOCK_DGRAM
+    ) as udp:
+        udp.bind(("127.0.0.1", 0))
+        udp.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 32 << 20)
+        os.mkfifo(f"{folder}/pipe")
+        pipe = os.open(f"{folder}/pipe", os.O_RDWR | os.O_NONBLOCK)
+        port = udp.getsockname()[1]
+        config = f"inputs: ['fifo://{folder}/pipe', 'udp://127.0.0.1:{port}']\noutputs: ['{receiver.url}']" + RULES
+
+        def feed():
+            writer = os.open(f"{folder}/pipe", os.O_WRONLY)
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+                for n in range(count):
+                    os.write(writer, b"u.pipe n=%d\n" % n)
+                    sender.sendto(b"u.udp n=%d" % n, ("127.0.0.1", port))
+                    # The receiver is to keep up, whoever else needs the processors.
+                    room.acquire()
+            os.close(writer)
+
+        room = threading.Semaphore(2000)
+        feeder = threading.Thread(target=feed, daemon=True)
+        feeder.start()
+        lines = []
+        restarts = 0
+
+        def take(got):
+            lines.extend(got)
+            for line in got:
+                if line.startswith("u.pipe"):
+                    room.release()
+
+        while len(lines) < 2 * count:
+            with PassedAgent([pipe, udp.fileno()], config, directory=folder):
+                enough = min(2 * count, len(lines) + 4001)
+                while len(lines) < enough:
+                    take(receiver.lines(1))
+            take(receiver.all_lines())
+            receiver.received.clear()
+            restarts += 1
+        feeder.join()
+        true(restarts > 3, f"{restarts} restarts")
+        for kind in ("pipe", "udp"):
+            equal([line for line in lines if "." + kind in line], [f"u.{kind}:{n}|c" for n in range(count)], kind)
         os.close(pipe)
 
 
