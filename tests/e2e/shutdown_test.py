@@ -2,9 +2,11 @@
 
 import os
 import signal
+import socket
 import subprocess
 
 from harness import (
+    IS_INSTRUMENTED,
     PROGRAM,
     Agent,
     UdpReceiver,
@@ -78,6 +80,24 @@ def _():
             os.waitpid(pid, 0)
         agent.stderr.wait_for(r"ended: (\d+) events received, \1 metrics sent, 0 dropped")
         true(not any("shutdown_grace" in line for line in agent.stderr.all()), "it needed the grace")
+
+
+@test("a last event just before TERM arrives, by every way, every time")
+def _():
+    inputs = ALL_INPUTS.replace("]", ", 'tcp://127.0.0.1:0', 'unixstream://{dir}/stream']")
+    with UdpReceiver() as receiver:
+        for turn in range(3 if IS_INSTRUMENTED else 20):
+            with Agent(inputs + f"outputs: ['{receiver.url}']" + RULES) as agent:
+                write_pipe(agent.directory / "pipe", f"s.pipe n={turn}")
+                send_udp(agent.ports()[0], f"s.udp n={turn}")
+                send_unix(agent.directory / "socket", f"s.unix n={turn}")
+                with socket.create_connection(("127.0.0.1", agent.ports("tcp")[0])) as tcp:
+                    tcp.sendall(b"s.tcp n=%d" % turn)
+                with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as stream:
+                    stream.connect(f"{agent.directory}/stream")
+                    stream.sendall(b"s.stream n=%d\n" % turn)
+                    agent.stop()
+            equal(sorted(receiver.lines(5)), [f"s.{kind}:{turn}|c" for kind in ("pipe", "stream", "tcp", "udp", "unix")])
 
 
 @test("what stands in the pipe without a newline at the end is one malformed event")
