@@ -130,7 +130,8 @@ const struct command command_run = {
 		"      --dialect D     of every output: dogstatsd, statsd, graphite, influxdb, librato or signalfx\n"
 		"\n"
 		"When every input is stdin:, the agent ends at end of file. TERM and INT end it after it has sent what its\n"
-		"inputs held; USR1 writes its counters to the log.\n"
+		"inputs held; HUP, or a file of the configuration whose content changes, makes it read its configuration again;\n"
+		"USR1 writes its counters to the log.\n"
 		"\n"
 		"Exit status: 0, 64 (usage), 71 (an input cannot be opened), 74 (standard output was closed), 78 (configuration).\n",
 	.run = run_run,
