@@ -28,6 +28,14 @@ static inline bool span_equal(struct span a, struct span b)
 	return a.len == b.len && (a.len == 0 || memcmp(a.at, b.at, a.len) == 0);
 }
 
+/* The order of bytes; of two that begin alike the shorter is first. */
+static inline int span_compare(struct span a, struct span b)
+{
+	const size_t len = a.len < b.len ? a.len : b.len;
+	const int order = len ? memcmp(a.at, b.at, len) : 0;
+	return order ? order : (a.len > b.len) - (a.len < b.len);
+}
+
 static inline bool span_is(struct span a, const char *text)
 {
 	return span_equal(a, span_of(text));
@@ -42,6 +50,16 @@ static inline bool span_starts(struct span a, struct span prefix)
 static inline struct span span_skip(struct span a, size_t count)
 {
 	return (struct span){a.at + count, a.len - count};
+}
+
+/* Without the blanks and tabs around it. */
+static inline struct span span_trim(struct span text)
+{
+	while (text.len && (text.at[0] == ' ' || text.at[0] == '\t'))
+		text = span_skip(text, 1);
+	while (text.len && (text.at[text.len - 1] == ' ' || text.at[text.len - 1] == '\t'))
+		text.len--;
+	return text;
 }
 
 /* Its first limit bytes. */

@@ -36,8 +36,3 @@ bool relay_admits(struct relay *relay, const struct hash_key *hash, struct span 
 	*guard = find_guard(relay, hash_span(hash, key));
 	return *guard && guard_admits(*guard, hash_span(hash, value));
 }
-
-bool relay_is_reserved(struct span key)
-{
-	return span_is(key, "host") || span_starts(key, SPAN("dd.internal."));
-}

@@ -22,7 +22,4 @@ size_t relay_memory(uint32_t limit);
 /* Whether this value of this key may be sent; *guard is the key's, NULL where it has none. */
 bool relay_admits(struct relay *relay, const struct hash_key *hash, struct span key, struct span value, struct guard **guard);
 
-/* Whether the Datadog Agent takes this tag for itself: no event may set it there. */
-bool relay_is_reserved(struct span key);
-
 #endif

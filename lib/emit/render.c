@@ -172,7 +172,7 @@ static char *put_relayed(struct renderer *renderer, const struct wire *wire, cha
 		const uint16_t known = known_key(renderer->mapping, key);
 		/* is_repeated() last: for each kept tag it looks at all before it, and of those there are few. */
 		if ((known != UINT16_MAX && seen_has(seen, known)) ||
-		    (wire->form->dialect == DIALECT_DOGSTATSD && relay_is_reserved(key)) || is_repeated(all, key.at, key))
+		    (wire->form->dialect == DIALECT_DOGSTATSD && tag_key_is_reserved(key)) || is_repeated(all, key.at, key))
 			continue;
 		out = put_relayed_tag(renderer, wire, key, value, out);
 		seen->keys[seen->count++] = known;

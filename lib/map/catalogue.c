@@ -21,19 +21,13 @@ bool identifier_is_valid(struct span text)
 	return true;
 }
 
-static int compare_names(struct span a, struct span b)
-{
-	const int order = memcmp(a.at, b.at, a.len < b.len ? a.len : b.len);
-	return order ? order : (a.len > b.len) - (a.len < b.len);
-}
-
 static const struct catalogue_name *find(const struct catalogue *catalogue, struct span name)
 {
 	uint32_t low = 0;
 	uint32_t high = catalogue->name_count;
 	while (low < high) {
 		const uint32_t middle = low + (high - low) / 2;
-		const int order = compare_names(name, catalogue->names[middle].name);
+		const int order = span_compare(name, catalogue->names[middle].name);
 		if (order == 0)
 			return &catalogue->names[middle];
 		if (order < 0)
@@ -74,7 +68,7 @@ static int order_names(const void *a, const void *b)
 {
 	const struct catalogue_name *left = a;
 	const struct catalogue_name *right = b;
-	return compare_names(left->name, right->name);
+	return span_compare(left->name, right->name);
 }
 
 static void add_name(struct compiler *compiler, const struct text *text, enum spelling spelling, uint32_t known)

@@ -110,13 +110,14 @@ static int take_braces(struct compiler *compiler, struct template *template, con
 		problem_add(compiler->problems, text->mark, "a `{` is not closed: write {FIELD}, or {{ for a brace");
 		return -1;
 	}
-	const struct span name = {rest.at, (size_t)(close - rest.at)};
+	const struct span inside = {rest.at, (size_t)(close - rest.at)};
+	const struct span name = span_trim(inside);
 	if (name.len == 0) {
 		problem_add(compiler->problems, text->mark, "{} names no field: write {FIELD}, or {{}} for braces");
 		return -1;
 	}
 	add_reference(compiler, template, name, text->mark);
-	*at += name.len + 2;
+	*at += inside.len + 2;
 	return 0;
 }
 

@@ -22,7 +22,7 @@ static uint16_t tag_key(struct compiler *compiler, struct span key)
 }
 
 /* What the Datadog Agent reads out of the tags itself (protocols: comp/dogstatsd/server): no event may set it. */
-static bool is_reserved_key(struct span key)
+bool tag_key_is_reserved(struct span key)
 {
 	return span_is(key, "host") || span_starts(key, SPAN("dd.internal."));
 }
@@ -46,7 +46,7 @@ static void compile_value(struct compiler *compiler, struct tag *tag, const stru
 	tag->is_constant = tag->value.is_constant;
 	if (tag->value.is_constant && tag->value.count)
 		tag->constant = tag->value.parts[0].literal;
-	if (!tag->is_constant && is_reserved_key(model->key.span) && has_dogstatsd(compiler->model))
+	if (!tag->is_constant && tag_key_is_reserved(model->key.span) && has_dogstatsd(compiler->model))
 		problem_add(compiler->problems, model->key.mark,
 		            "the Datadog Agent takes the tag `%.*s` for itself: it may be a constant, but no event's field",
 		            SPAN_ARG(model->key.span));

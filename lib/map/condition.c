@@ -1,14 +1,5 @@
 #include "map/condition.h"
 
-static struct span trim(struct span text)
-{
-	while (text.len && (text.at[0] == ' ' || text.at[0] == '\t'))
-		text = span_skip(text, 1);
-	while (text.len && (text.at[text.len - 1] == ' ' || text.at[text.len - 1] == '\t'))
-		text.len--;
-	return text;
-}
-
 static const struct {
 	const char *text;
 	enum condition_operator operator;
@@ -25,7 +16,7 @@ static int take_operator(struct condition_text *condition, struct span *rest)
 		if (!span_starts(*rest, text))
 			continue;
 		condition->operator = operators[i].operator;
-		*rest = trim(span_skip(*rest, text.len));
+		*rest = span_trim(span_skip(*rest, text.len));
 		return 0;
 	}
 	return -1;
@@ -46,7 +37,7 @@ static int take_right(struct condition_text *condition, struct span right, const
 		condition->right = (struct span){right.at + 1, right.len - 2};
 		condition->right_is_quoted = true;
 	} else if (right.at[0] == '{' && right.at[right.len - 1] == '}') {
-		condition->right = trim((struct span){right.at + 1, right.len - 2});
+		condition->right = span_trim((struct span){right.at + 1, right.len - 2});
 		condition->right_is_field = true;
 		if (condition->right.len == 0) {
 			*why = "the braces name no field";
@@ -65,13 +56,13 @@ static const char field_missing[] = "a condition begins with a field's name: FIE
 
 int condition_parse(struct condition_text *condition, struct span text, const char **why)
 {
-	struct span rest = trim(text);
+	struct span rest = span_trim(text);
 	size_t len = 0;
 	*condition = (struct condition_text){.operator = CONDITION_PRESENT};
 	while (len < rest.len && is_field_byte(rest.at[len]))
 		len++;
 	condition->left = (struct span){rest.at, len};
-	rest = trim(span_skip(rest, len));
+	rest = span_trim(span_skip(rest, len));
 	if (len == 0) {
 		*why = field_missing;
 		return -1;

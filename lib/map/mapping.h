@@ -33,6 +33,9 @@ struct tag {
 	struct span constant;
 };
 
+/* Whether the Datadog Agent takes a tag of this key for itself: no event may set it there. */
+bool tag_key_is_reserved(struct span key);
+
 struct tag_list {
 	struct tag *items;
 	uint16_t count;

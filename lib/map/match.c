@@ -4,17 +4,11 @@
 
 #include "map/compiler.h"
 
-static int compare_keys(struct span a, struct span b)
-{
-	const int order = memcmp(a.at, b.at, a.len < b.len ? a.len : b.len);
-	return order ? order : (a.len > b.len) - (a.len < b.len);
-}
-
 static int order_entries(const void *a, const void *b)
 {
 	const struct match_entry *left = a;
 	const struct match_entry *right = b;
-	const int order = compare_keys(left->key, right->key);
+	const int order = span_compare(left->key, right->key);
 	if (order)
 		return order;
 	if (left->rule != right->rule)
@@ -29,7 +23,7 @@ static struct match_list find(const struct match_list *list, struct span key)
 	uint32_t high = list->count;
 	while (low < high) {
 		const uint32_t middle = low + (high - low) / 2;
-		if (compare_keys(list->entries[middle].key, key) < 0)
+		if (span_compare(list->entries[middle].key, key) < 0)
 			low = middle + 1;
 		else
 			high = middle;

@@ -262,7 +262,8 @@ static bool condition_holds(struct subject *subject, const struct condition *con
 		is_number = decimal_parse(&right_number, right) == 0;
 	}
 	if (operator == CONDITION_GLOB)
-		return pattern_match_text(right, left);
+		/* An event's own glob costs the product of both lengths: a long one is none. */
+		return (!condition->right_is_field || right.len <= IDENTIFIER_MAX) && pattern_match_text(right, left);
 	if (is_number && decimal_parse(&left_number, left) == 0)
 		return compare_numbers(operator, &left_number, &right_number);
 	if (operator == CONDITION_EQUAL)
