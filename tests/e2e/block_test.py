@@ -1,7 +1,7 @@
 """`when_full`: an output that blocks loses and doubles nothing and makes the writers of pipes wait; one that drops makes
 nobody wait and counts what it drops; neither slows another."""
 
-import collections
+import contextlib
 import os
 import pathlib
 import signal
@@ -10,12 +10,12 @@ import subprocess
 from harness import (
     PROGRAM,
     Agent,
-    Failure,
     UdpReceiver,
     UnixReceiver,
     equal,
     main,
     send_udp,
+    table,
     temporary_directory,
     test,
     total,
@@ -23,52 +23,8 @@ from harness import (
     wait_until,
     write_pipe,
 )
-
-RULES = """
-rules:
-  - {match: "b.*", metrics: [{counter: "{event}", value: n}, {gauge: "g", value: n}]}
-"""
-
-
-def pipe_to(url, *more, block=True, inputs="'fifo://{dir}/pipe'"):
-    mode = "block" if block else "drop"
-    outputs = ", ".join([f"{{url: '{url}', name: first, when_full: {mode}}}", *more])
-    return f"inputs: [{inputs}]\noutputs: [{outputs}]" + RULES
-
-
-def writer(path, first, count):
-    """A process that writes numbered events and waits where it must."""
-    pid = os.fork()
-    if pid == 0:
-        status = 1
-        try:
-            descriptor = os.open(path, os.O_WRONLY)
-            for number in range(first, first + count):
-                os.write(descriptor, b"b.a n=%d\n" % number)
-            status = 0
-        finally:
-            os._exit(status)
-    return pid
-
-
-def reap(pid):
-    equal(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), 0, "the writer's exit status")
-
-
-def is_running(pid):
-    return os.waitpid(pid, os.WNOHANG) == (0, 0)
-
-
-def check_all_once(lines, count):
-    """Each number once as a counter, once as a gauge, in order."""
-    for name, suffix in (("b.a", "|c"), ("g", "|g")):
-        got = [line for line in lines if line.startswith(name + ":")]
-        if got != [f"{name}:{n}{suffix}" for n in range(count)]:
-            numbers = collections.Counter(int(line.split(":")[1].split("|")[0]) for line in got)
-            doubled = [n for n, times in numbers.items() if times > 1]
-            lost = [n for n in range(count) if n not in numbers]
-            raise Failure(f"{name}: {len(got)} of {count}, lost {lost[:20]}, doubled {doubled[:20]}")
-
+from numbered import check_accounts, check_all_once, is_running, pipe_to, reap, writer
+from stream_receiver import Listener
 
 @test("unix: half a million events against a slow receiver, each metric exactly once, in order, in no more memory")
 def _():
@@ -237,31 +193,54 @@ def _():
                 )
 
 
-@test("a Unix receiver that is started anew, ten times under load: the accounts balance, delivery goes on")
-def _():
+def endless_writer(path):
+    pid = os.fork()
+    if pid == 0:
+        try:
+            signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+            descriptor = os.open(path, os.O_WRONLY)
+            while True:
+                os.write(descriptor, b"b.a n=1\n" * 10)
+        finally:
+            os._exit(0)
+    return pid
+
+
+@contextlib.contextmanager
+def delivery(kind, path):
+    """A receiver that has got something."""
+    if kind == "unix":
+        with UnixReceiver(path) as receiver:
+            receiver.read_until(lambda: len(receiver.received) > 20, "delivery")
+            yield
+    else:
+        with Listener(kind, path) as listener:
+            listener.read_until(b"b.a:1|c")
+            yield
+
+
+@table(
+    [
+        (f"{kind}: a receiver that is started anew, ten times under load: the accounts balance, delivery goes on", kind)
+        for kind in ("unix", "unixstream")
+    ]
+)
+def _(kind):
     with temporary_directory() as folder:
         path = f"{folder}/receiver"
-        with Agent(pipe_to(f"unix://{path}", block=False)) as agent:
-            pid = os.fork()
-            if pid == 0:
-                try:
-                    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
-                    descriptor = os.open(agent.directory / "pipe", os.O_WRONLY)
-                    while True:
-                        os.write(descriptor, b"b.a n=1\n" * 10)
-                finally:
-                    os._exit(0)
+        with Agent(pipe_to(f"{kind}://{path}", block=False)) as agent:
+
+            def dropped():
+                return total(check_accounts(agent), "statsidecar_metrics_total", 'outcome="dropped"')
+
+            pid = endless_writer(agent.directory / "pipe")
             try:
                 for _ in range(10):
-                    with UnixReceiver(path=path) as receiver:
-                        receiver.read_until(lambda: len(receiver.received) > 20, "delivery")
+                    with delivery(kind, path):
+                        check_accounts(agent)
                     os.unlink(path)
-                    counters = agent.check_balance()
-                    equal(
-                        total(counters, "statsidecar_metrics_total") + total(counters, "statsidecar_output_pending"),
-                        2 * total(counters, "statsidecar_events_received_total"),
-                        "made, accounted for",
-                    )
+                    before = dropped()
+                    wait_until(lambda: dropped() > before, "drops")
             finally:
                 os.kill(pid, signal.SIGKILL)
                 os.waitpid(pid, 0)
