@@ -62,17 +62,24 @@ static size_t put_template(struct renderer *renderer, const struct template *tem
 	return len;
 }
 
+/* Once a key, whatever the dialects. */
+static void report_tag(struct renderer *renderer, uint16_t key, uint32_t limit)
+{
+	for (int dialect = 0; dialect < DIALECT_COUNT; dialect++)
+		if (renderer->tag_guards[dialect])
+			renderer->tag_guards[dialect][key].is_reported = true;
+	if (renderer->limited)
+		renderer->limited(renderer->context, renderer->mapping->tag_keys[key], limit);
+}
+
 static size_t guard_tag(struct renderer *renderer, const struct tag *tag, enum dialect dialect, char *value, size_t len)
 {
 	struct guard *guard = &renderer->tag_guards[dialect][tag->key];
 	if (guard_admits(guard, hash_quick(&renderer->mapping->hash_key, (struct span){value, len})))
 		return len;
 	renderer->values_limited[tag->key]++;
-	if (!guard->is_reported) {
-		guard->is_reported = true;
-		if (renderer->limited)
-			renderer->limited(renderer->context, renderer->mapping->tag_keys[tag->key], guard->limit);
-	}
+	if (!guard->is_reported)
+		report_tag(renderer, tag->key, guard->limit);
 	memcpy(value, other.at, other.len);
 	return other.len;
 }
