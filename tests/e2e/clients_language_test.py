@@ -2,10 +2,11 @@
 
 import json
 import random
+import re
 import subprocess
 
-from clients_support import CLIENTS, Catcher, run, run_python, run_ruby
-from harness import PROGRAM, equal, main, need, table, test, true
+from clients_support import CLIENTS, Catcher, python, ruby_with_activesupport, run, run_python, run_ruby
+from harness import PROGRAM, SOURCE, equal, main, need, table, test, true
 
 RUN = {"ruby": run_ruby, "python": run_python}
 
@@ -225,7 +226,8 @@ class Record:
     def __init__(self):
         self.workflow_step_id, self.name, self.task_id, self.attempts, self.retry_limit = 7, "fetch", 1, 2, 5
         self.results = {"rows": 3}
-        self.processed_at = datetime.datetime(2024, 5, 1, 14, 0, 1, tzinfo=datetime.timezone.utc).astimezone()
+        zone = datetime.timezone(datetime.timedelta(hours=2))
+        self.processed_at = datetime.datetime(2024, 5, 1, 14, 0, 1, tzinfo=zone)
     @property
     def last_attempted_at(self):
         raise ValueError("broken")
@@ -666,6 +668,38 @@ if url != want or statsidecar.Publisher("udp://[::1]").url != "udp://[::1]":
 )
 def _(language, code):
     RUN[language](code, "")
+
+
+# ---- documents ----
+
+DOCUMENT = (SOURCE / "docs/clients.md").read_text()
+# What the examples leave to the reader.
+PRELUDE = {
+    "ruby": "class Import; def load(_) = 12; end\nbus = Class.new { def self.events = {}; def subscribe(*); end }.new\n"
+    'require "active_support"\nrequire "active_support/notifications"\n',
+    "python": "",
+    "sh": "",
+}
+
+
+def examples():
+    for number, match in enumerate(
+        re.finditer(r"^```(ruby|python|sh)\n(.*?)^```$", DOCUMENT, re.MULTILINE | re.DOTALL), 1
+    ):
+        yield f"docs/clients.md's example {number} runs ({match[1]})", match[1], match[2]
+
+
+@table(examples())
+def _(language, code):
+    path = {"PYTHONPATH": str(CLIENTS / "python"), "STATSIDECAR_COMMAND": PROGRAM}
+    with Catcher() as catcher:
+        if language == "ruby":
+            words = [*ruby_with_activesupport(), "-I", CLIENTS / "ruby", "-r", "statsidecar", "-e"]
+        else:
+            words = [*python(), "-c"] if language == "python" else ["sh", "-euc"]
+        run([*words, PRELUDE[language] + code], catcher.url, path, cwd=CLIENTS / "shell")
+        if "unix://" not in code and "forward" not in code:
+            true(catcher.events(), "nothing was published")
 
 
 # ---- the same line everywhere ----

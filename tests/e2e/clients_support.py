@@ -49,7 +49,9 @@ def _install(*packages):
                 capture_output=True,
                 env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"},
             )
-    return None if done.returncode == 0 else done.stderr.decode(errors="replace").strip().splitlines()[-1:]
+    if done.returncode == 0:
+        return None
+    return "apt-get says: " + (done.stderr.decode(errors="replace").strip().splitlines() or ["nothing"])[-1]
 
 
 def need_package(name, *packages, test):

@@ -8,11 +8,13 @@ import json
 import os
 import pathlib
 import shutil
+import signal
 import socket
 import subprocess
 
 from clients_support import CLIENTS, PROGRAMS, Catcher, compiled, need_package, python, ruby, run
 from harness import (
+    DEADLINE,
     PROGRAM,
     Agent,
     Lines,
@@ -46,7 +48,9 @@ class Load:
         }
         words = list(map(str, self._words(language)))
         pipe = subprocess.PIPE
-        self._process = subprocess.Popen(words, stdin=pipe, stdout=pipe, stderr=pipe, env=environment(changes))
+        self._process = subprocess.Popen(
+            words, stdin=pipe, stdout=pipe, stderr=pipe, env=environment(changes), start_new_session=True
+        )
         self._answers = Lines(self._process.stdout)
         self._stderr = Lines(self._process.stderr)
         self._count = 0
@@ -69,7 +73,11 @@ class Load:
 
     def __exit__(self, kind, value, trace):
         self._process.stdin.close()
-        status = self._process.wait()
+        try:
+            status = self._process.wait(0 if kind else DEADLINE)
+        except subprocess.TimeoutExpired:
+            os.killpg(self._process.pid, signal.SIGKILL)
+            status = self._process.wait()
         errors = "\n".join(self._stderr.wait_end())
         self._answers.wait_end()
         self._process.stdout.close()
@@ -269,8 +277,9 @@ def _(language, way):
         if way == "new fifo":
             path.unlink()
             load.publish(5)
-        with load, Agent(configuration(receiver, url), directory=directory):
+        with load, Agent(configuration(receiver, url), directory=directory) as second:
             publish_until_seen(load, receiver)
+            equal(second.outcomes().keys(), {"mapped"}, "a line is torn")
 
 
 @table(each([one for one in LANGUAGES if one not in IS_SHELL], [("the agent is away at the start", None)]))
