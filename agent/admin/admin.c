@@ -142,6 +142,15 @@ static bool host_is_allowed(struct admin *admin, const struct page *page, struct
 	return host_is_ours(admin, host);
 }
 
+/* A page of another site may not even make the browser ask: it could not read the answer, but keep the agent busy. */
+static bool site_is_allowed(const struct page *page, struct evhttp_request *request)
+{
+	const char *site = evhttp_find_header(evhttp_request_get_input_headers(request), "Sec-Fetch-Site");
+
+	return page == NULL || strncmp(page->path, "/api/", 5) != 0 || site == NULL || strcmp(site, "same-origin") == 0 ||
+	       strcmp(site, "none") == 0;
+}
+
 static bool api_is_allowed(struct admin *admin)
 {
 	switch (agent_view(admin->agent)->settings->admin_api) {
@@ -215,6 +224,8 @@ static void admin_on_request(struct evhttp_request *request, void *context)
 	connections_answer(admin->connections, request);
 	if (!host_is_allowed(admin, page, request)) {
 		page_send_error(request, 403, "this Host is not answered here: ask for localhost or for the agent's address");
+	} else if (!site_is_allowed(page, request)) {
+		page_send_error(request, 403, "pages of other sites are not answered");
 	} else if (method != EVHTTP_REQ_GET && method != EVHTTP_REQ_HEAD) {
 		evhttp_add_header(evhttp_request_get_output_headers(request), "Allow", "GET, HEAD");
 		page_send_error(request, HTTP_BADMETHOD, "only GET is answered");

@@ -176,9 +176,9 @@ class Browser:
         elif message.get("method") == "Runtime.consoleAPICalled" and parameters["type"] in ("error", "warning"):
             self.log.append(json.dumps(parameters["args"]))
 
-    def look(self, width, height, dark=False, mobile=False):
-        """The window's size, and what the user prefers."""
-        self.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=mobile)
+    def look(self, width, height, dark=False):
+        """The window's size (narrow ones are phones), and what the user prefers."""
+        self.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=width < 500)
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self.call("Emulation.setEmulatedMedia", features=[scheme])
 
@@ -205,7 +205,11 @@ class Browser:
     def text(self, selector):
         return self.evaluate(f"(document.querySelector({json.dumps(selector)}) || {{innerText: ''}}).innerText")
 
-    def screenshot(self, path, whole=True):
-        shot = self.call("Page.captureScreenshot", format="png", captureBeyondViewport=whole)
+    def screenshot(self, path, width):
+        """The whole page, in a window as high as it is."""
+        height = self.evaluate("document.documentElement.scrollHeight")
+        self.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=width < 500)
+        self.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+        shot = self.call("Page.captureScreenshot", format="png")
         with open(path, "wb") as file:
             file.write(base64.b64decode(shot["data"]))
