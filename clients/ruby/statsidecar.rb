@@ -1119,7 +1119,7 @@ module Statsidecar
       whole = { "event" => name }
       whole["timestamp"] = Time.now unless DATES.any? { |date| payload.key?(date) }
       # The name is the event: a field that says otherwise would take its place.
-      whole = whole.merge!(payload) { |_, old, new| new }
+      whole.merge!(payload)
       whole["event"] = name
       whole.delete("")
       limit = @channel.line_max
