@@ -812,11 +812,12 @@ static const struct model sampled = {
                          COUNTER("plain"))),
 	.outputs = two_outputs, .output_count = 2};
 
-static unsigned count_lines(const char *text, const char *start)
+static unsigned count_lines(const char *text, const char *line)
 {
+	const size_t len = strlen(line);
 	unsigned count = 0;
-	for (const char *at = text; (at = strstr(at, start)); at++)
-		count += at == text || at[-1] == '\n';
+	for (; *text; text = strchr(text, '\n') + 1)
+		count += strncmp(text, line, len) == 0;
 	return count;
 }
 
