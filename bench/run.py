@@ -5,7 +5,10 @@ with the machine. Parts:
 
     pipe       a real pipe, a bulk writer, datagrams to a local UDP socket; program and floor in turn on one core of
                their own: CPU seconds (user and system, of that process alone) per million events
+    outputs    the same with three outputs, of which two are in trouble: what the third, healthy one gets and at which speed,
+               beside its speed alone
     inprocess  the way of a line without the kernel's part, one thing changed a row: nanoseconds of CPU an event
+    guards     the cardinality guard alone: nanoseconds of CPU a tag value
 
 A table on standard output (with --json: JSON instead); the JSON also goes to bench/results.json in the build directory.
 """
@@ -16,6 +19,7 @@ import os
 import pathlib
 import platform
 import signal
+import socket
 import statistics
 import subprocess
 import sys
@@ -139,6 +143,32 @@ def agent_on_pipe(path, port, directory):
     return [AGENT, "run", "-c", config]
 
 
+def agent_with_trouble(path, port, directory):
+    """Beside the healthy output one to which nobody listens, and one whose receiver has stopped reading."""
+    stalled = f"{directory}/stalled"
+    config = f"{directory}/bench.yaml"
+    pathlib.Path(config).write_text(
+        f"inputs: ['fifo://{path}']\n"
+        "outputs:\n"
+        f"  - {{url: 'udp://127.0.0.1:{port}', max_datagram: 1400}}\n"
+        f"  - {{url: 'tcp://127.0.0.1:{closed_port()}'}}\n"
+        f"  - {{url: 'unixstream://{stalled}'}}\n" + QUIET + COUNTER_AND_TIMER
+    )
+    STALLED.append(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
+    STALLED[-1].bind(stalled)
+    STALLED[-1].listen()  # the kernel takes the connection; nobody ever reads from it
+    return [AGENT, "run", "-c", config]
+
+
+STALLED = []
+
+
+def closed_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
 PIPE = {
     "agent: counter and timer, two tags each": agent_on_pipe,
     "floor: the same bytes forwarded unread": lambda path, port, _: [program("floor"), "pipe", path, str(port), "1400"],
@@ -146,18 +176,23 @@ PIPE = {
 }
 
 
-def pipe(arguments):
-    runs = {name: [] for name in PIPE}
+OUTPUTS = {
+    "the healthy output alone": agent_on_pipe,
+    "with a dead TCP and a stalled Unix stream": agent_with_trouble,
+}
+
+
+def pipe_rows(arguments, contestants):
+    """A row each; the ratio is to the first whose name begins with `floor`, else to the first."""
+    runs = {name: [] for name in contestants}
     events = arguments.events * 1_000_000
     for _ in range(arguments.runs):
-        for name, contestant in PIPE.items():
+        for name, contestant in contestants.items():
             with tempfile.TemporaryDirectory(prefix="statsidecar-bench-") as directory:
                 runs[name].append(pipe_once(contestant, events, directory))
     rows = []
-    floor = None
     for name, results in runs.items():
         cpu = median([r["cpu_s"] for r in results]) / arguments.events
-        floor = cpu if name.startswith("floor") else floor
         rows.append(
             {
                 "name": name,
@@ -168,19 +203,36 @@ def pipe(arguments):
                 "lines_received_per_event": round(median([r["lines"] for r in results]) / events, 4),
             }
         )
+    base = next((row for row in rows if row["name"].startswith("floor")), rows[0])["cpu_s_per_million"]
     for row in rows:
-        row["ratio_to_floor"] = round(row["cpu_s_per_million"] / floor, 3)
+        row["ratio"] = round(row["cpu_s_per_million"] / base, 3)
     return rows
 
 
+def pipe(arguments):
+    return pipe_rows(arguments, PIPE)
+
+
+def outputs(arguments):
+    return pipe_rows(arguments, OUTPUTS)
+
+
 def print_pipe(rows, arguments):
-    print(f"pipe, {arguments.events} million JSON events a run, medians of {arguments.runs} runs, one core")
+    print_pipe_rows("pipe", rows, arguments)
+
+
+def print_outputs(rows, arguments):
+    print_pipe_rows("three outputs", rows, arguments)
+
+
+def print_pipe_rows(title, rows, arguments):
+    print(f"{title}, {arguments.events} million JSON events a run, medians of {arguments.runs} runs, one core")
     print(f"{'':42} {'CPU s/M':>8} {'(least–most)':>16} {'ratio':>6} {'events/CPU s':>13} {'events/s':>11} {'lines/event':>11}")
     for row in rows:
         least, most = row["spread"]
         print(
             f"{row['name']:42} {row['cpu_s_per_million']:8.3f} {f'({least:.3f}–{most:.3f})':>16} "
-            f"{row['ratio_to_floor']:6.2f} {row['events_per_cpu_s']:13,} {row['events_per_s']:11,} "
+            f"{row['ratio']:6.2f} {row['events_per_cpu_s']:13,} {row['events_per_s']:11,} "
             f"{row['lines_received_per_event']:11.3f}"
         )
     print()
@@ -214,6 +266,21 @@ def many_names(count):
     ]
 
 
+def tags_of_ids():
+    """Values that are another with nearly every event."""
+    return COUNTER_AND_TIMER.replace("{step_name}", "{step_id}").replace("{task_name}", "{task_id}")
+
+
+NAMED = """
+rules:
+  - match: "**"
+    tags: {step: "{step_name}", task: "{task_name}"}
+    metrics:
+      - counter: "{event}"
+      - {timer: "{event}.duration", value: execution_duration, unit: s}
+"""
+
+
 def output(dialect="dogstatsd"):
     return f"outputs: [{{url: 'udp://127.0.0.1:9', max_datagram: 1400, dialect: {dialect}}}]\n"
 
@@ -241,6 +308,11 @@ INPROCESS = {
     "10,000 rules": ("", output(), many_rules(10_000)),
     "10 identifiers, a rule each": ("--shape named --names 10", output(), many_names(10)),
     "10,000 identifiers, a rule each": ("--shape named --names 10000", output(), many_names(10_000)),
+    "two tags, constant: no guard": ("", output() + COUNTER_AND_TIMER.replace("{step_name}", "a").replace("{task_name}", "b")),
+    "two tags, 90,000 values, all within limits": ("", "limits: {tag_values: 500000}\n" + output() + tags_of_ids()),
+    "two tags, 90,000 values, beyond limits": ("", output() + tags_of_ids()),
+    "10,000 templated names, all within limits": ("--shape named --names 10000", "limits: {names: 20000}\n" + output() + NAMED),
+    "10,000 templated names, beyond limits": ("--shape named --names 10000", output() + NAMED),
     "the pack tasker": ("", output() + "include: [tasker]\n"),
     "the pack tasker-lifecycles": ("", output() + "include: [tasker-lifecycles]\n"),
     "a lifecycle, few entities": ("", output() + COUNTER_AND_TIMER + lifecycle("[step_name]")),
@@ -303,9 +375,28 @@ def print_inprocess(rows, arguments):
     print()
 
 
+# ---- guards ----
+
+
+def guards(arguments):
+    runs = [json.loads(subprocess.check_output([program("guards")], preexec_fn=pinned(CORES[:1]))) for _ in range(arguments.runs)]
+    return {what: round(median([run[what] for run in runs]), 2) for what in runs[0]}
+
+
+def print_guards(row, arguments):
+    print(f"the cardinality guard alone, nanoseconds of CPU a tag value, medians of {arguments.runs} runs")
+    print(f"hash alone {row['hash']:.1f}, known values {row['known']:.1f}, new ones beyond the limit {row['refused']:.1f}")
+    print()
+
+
 # ---- all ----
 
-PARTS = {"pipe": (pipe, print_pipe), "inprocess": (inprocess, print_inprocess)}
+PARTS = {
+    "pipe": (pipe, print_pipe),
+    "outputs": (outputs, print_outputs),
+    "inprocess": (inprocess, print_inprocess),
+    "guards": (guards, print_guards),
+}
 
 
 def main():
