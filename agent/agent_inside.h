@@ -4,7 +4,8 @@
  *     rules.c      what one configuration brings
  *     pacing.c     who waits for whom: flushing, blocking, going on
  *     stopping.c   signals that end it, the grace
- *     reload.c     another configuration, swapped in as a whole
+ *     reload.c     from the wish for another configuration to its being in force
+ *     exchange.c   what it brings, prepared beside what runs; exchange_swap.c: put in its place
  *     leaving.c    outputs that a reload has removed, and that still hold something (leaving.h)
  */
 #ifndef STATSIDECAR_AGENT_INSIDE_H

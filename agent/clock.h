@@ -12,4 +12,10 @@ int64_t clock_realtime_ns(void);
 /* Since some moment in the past: for intervals. */
 int64_t clock_monotonic_ns(void);
 
+enum { CLOCK_TIME_LEN = 24 };
+
+/* `2024-11-23T16:18:40.368Z`, CLOCK_TIME_LEN bytes without an end; where it went on. For times from 1970 to 9999; also in the
+ * handler of a signal, where gmtime_r() must not be called. */
+char *clock_put_time(char *out, int64_t realtime_ns);
+
 #endif

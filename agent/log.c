@@ -4,7 +4,6 @@
 #include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/utf8.h"
@@ -64,18 +63,6 @@ static size_t log_put_safely(char *out, size_t room, struct span text, bool is_j
 	return used;
 }
 
-static size_t log_put_time(char *out, size_t room)
-{
-	int64_t now_ns = clock_realtime_ns();
-	time_t seconds = (time_t)(now_ns / NS_PER_S);
-	struct tm tm;
-	size_t used;
-
-	gmtime_r(&seconds, &tm);
-	used = strftime(out, room, "%Y-%m-%dT%H:%M:%S", &tm);
-	return used + (size_t)snprintf(out + used, room - used, ".%03dZ", (int)(now_ns % NS_PER_S / NS_PER_MS));
-}
-
 static bool log_can_write(void)
 {
 	struct pollfd standard_error = {.fd = STDERR_FILENO, .events = POLLOUT};
@@ -91,51 +78,13 @@ static void log_write(enum log_level level, struct span text)
 
 	if (is_json)
 		used += (size_t)snprintf(line, sizeof line, "{\"time\":\"");
-	used += log_put_time(line + used, sizeof line - used);
+	used = (size_t)(clock_put_time(line + used, clock_realtime_ns()) - line);
 	used += (size_t)snprintf(line + used, sizeof line - used, is_json ? "\",\"level\":\"%s\",\"message\":\"" : " %s ",
 	                         level_names[level]);
 	used += log_put_safely(line + used, sizeof line - used - 8, text, is_json);
 	used += (size_t)snprintf(line + used, sizeof line - used, is_json ? "\"}\n" : "\n");
 	if (!log_can_write() || write(STDERR_FILENO, line, used) < 0)
 		logger.lost++;
-}
-
-static char *put_digits(char *out, int64_t value, int digits)
-{
-	for (int i = digits; i-- > 0; value /= 10)
-		out[i] = (char)('0' + value % 10);
-	return out + digits;
-}
-
-/* gmtime_r() and strftime() are not for handlers of signals. Days to dates: Howard Hinnant, "chrono-Compatible Low-Level Date
- * Algorithms": years begin in March, in eras of 400. */
-static char *put_time_plainly(char *out, int64_t now_ns)
-{
-	int64_t seconds = now_ns / NS_PER_S % 86400;
-	int64_t days = now_ns / NS_PER_S / 86400 + 719468;
-	int64_t day_of_era = days % 146097;
-	int64_t year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
-	int64_t day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-	int64_t month = (5 * day_of_year + 2) / 153; /* 0: March */
-	const struct {
-		int64_t value;
-		int digits;
-		char end;
-	} parts[] = {
-		{days / 146097 * 400 + year_of_era + (month >= 10), 4, '-'},
-		{month < 10 ? month + 3 : month - 9, 2, '-'},
-		{day_of_year - (153 * month + 2) / 5 + 1, 2, 'T'},
-		{seconds / 3600, 2, ':'},
-		{seconds / 60 % 60, 2, ':'},
-		{seconds % 60, 2, '.'},
-		{now_ns % NS_PER_S / NS_PER_MS, 3, 'Z'},
-	};
-
-	for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
-		out = put_digits(out, parts[i].value, parts[i].digits);
-		*out++ = parts[i].end;
-	}
-	return out;
 }
 
 static char *put_plainly(char *out, struct span text)
@@ -154,7 +103,7 @@ void log_from_signal(enum log_level level, struct span text)
 		return;
 	if (is_json)
 		end = put_plainly(end, SPAN("{\"time\":\""));
-	end = put_time_plainly(end, clock_realtime_ns());
+	end = clock_put_time(end, clock_realtime_ns());
 	end = put_plainly(end, is_json ? SPAN("\",\"level\":\"") : SPAN(" "));
 	end = put_plainly(end, span_of(level_names[level]));
 	end = put_plainly(end, is_json ? SPAN("\",\"message\":\"") : SPAN(" "));

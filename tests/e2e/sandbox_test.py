@@ -80,7 +80,9 @@ def _():
             agent.stderr.wait_for("reloaded: 7 of 7 inputs, 6 outputs")
             write_pipe(agent.directory / "second", "s.pipe n=1")
             send_unix(agent.directory / "socket", "s.unix n=1")
-            send_udp(agent.ports()[0], "s.udp n=1")
+            # The resolver has a port, too.
+            port = agent.stderr.wait_for(r"input udp://127.0.0.1:0 listens on port (\d+)").group(1)
+            send_udp(int(port), "s.udp n=1")
             with socket.create_connection(("127.0.0.1", agent.ports("tcp")[0])) as connection:
                 connection.sendall(b"s.tcp n=1\n")
             equal(sorted(receiver.lines(4)), [f"s.{kind}:1|c" for kind in ("pipe", "tcp", "udp", "unix")])
