@@ -180,11 +180,45 @@ START_TEST(loopback)
 }
 END_TEST
 
+static const struct {
+	const char *name;
+	const char *a, *b;
+	bool want;
+} pairs[] = {
+	{"the same URL", "udp://127.0.0.1:8125", "udp://127.0.0.1:8125", true},
+	{"the default port, written and not", "udp://127.0.0.1", "udp://127.0.0.1:8125", true},
+	{"another port", "udp://127.0.0.1:1", "udp://127.0.0.1:2", false},
+	{"another host", "udp://127.0.0.1:1", "udp://127.0.0.2:1", false},
+	{"another transport", "udp://127.0.0.1:1", "tcp://127.0.0.1:1", false},
+	{"the same path", "fifo:///a/b", "fifo:///a/b", true},
+	{"another path", "fifo:///a/b", "fifo:///a/c", false},
+	{"datagrams and a stream", "unix:///a", "unixstream:///a", false},
+	{"an abstract name, and a path with its letters", "unix://@/a", "unix:///a", false},
+	{"standard input", "stdin:", "stdin:", true},
+	{"standard input, standard output", "stdin:", "stdout:", false},
+};
+
+START_TEST(same_place)
+{
+	struct arena *arena = arena_new();
+	struct endpoint a, b;
+	const char *why;
+	int result = endpoint_parse(&a, span_of(pairs[_i].a), 8125, arena, &why);
+	ck_assert_int_eq(result, 0);
+	result = endpoint_parse(&b, span_of(pairs[_i].b), 8125, arena, &why);
+	ck_assert_int_eq(result, 0);
+	ck_assert_msg(endpoint_is_same(&a, &b) == pairs[_i].want && endpoint_is_same(&b, &a) == pairs[_i].want, "%s: want %d",
+	              pairs[_i].name, pairs[_i].want);
+	arena_free(arena);
+}
+END_TEST
+
 Suite *settings_endpoint_suite(void)
 {
 	Suite *suite = suite_create("settings_endpoint");
 	TCase *urls = tcase_create("urls");
 	tcase_add_loop_test(urls, parsed_url, 0, ARRAY_LEN(rows));
+	tcase_add_loop_test(urls, same_place, 0, ARRAY_LEN(pairs));
 	tcase_add_test(urls, socket_path_of_107_bytes);
 	tcase_add_test(urls, port_without_default);
 	suite_add_tcase(suite, urls);
