@@ -380,6 +380,29 @@ START_TEST(reject)
 }
 END_TEST
 
+static const struct {
+	enum input_format format;
+	const char *line;
+	const char *want;
+} formatted_rejections[] = {
+	{FORMAT_JSON, "  a b=1", "malformed:3 this input takes JSON"},
+	{FORMAT_STATSD, "a:1|x", "malformed:5 the type is one of"},
+	{FORMAT_LOGFMT, "{\"a\":1}", "malformed:2 a quote stands where a key was expected"},
+};
+
+START_TEST(reject_by_format)
+{
+	static struct rig rig;
+	struct input_model inputs[] = {{.label = T("in"), .format = formatted_rejections[_i].format}};
+	const struct model model = {.inputs = inputs, .input_count = 1};
+	const char *want = formatted_rejections[_i].want;
+	rig_init(&rig, &model);
+	rig_run(&rig, formatted_rejections[_i].line);
+	ck_assert_msg(strncmp(rig.rejected, want, strlen(want)) == 0, "got %s, want %s", rig.rejected, want);
+	rig_fini(&rig);
+}
+END_TEST
+
 START_TEST(unnamed_may_be_ignored)
 {
 	static struct rig rig;
@@ -882,6 +905,7 @@ Suite *translate_suite(void)
 	tcase_add_loop_test(all, numbers_row, 0, ARRAY_LEN(numbers));
 	tcase_add_loop_test(all, skip, 0, ARRAY_LEN(skips));
 	tcase_add_loop_test(all, reject, 0, ARRAY_LEN(rejections));
+	tcase_add_loop_test(all, reject_by_format, 0, ARRAY_LEN(formatted_rejections));
 	tcase_add_test(all, unnamed_may_be_ignored);
 	tcase_add_test(all, identifiers_of_200_bytes);
 	tcase_add_test(all, the_catalogue_counts);
