@@ -38,7 +38,7 @@ def given_up(agent):
 def has_filter(agent):
     if IS_INSTRUMENTED or WRAPPER:
         skip("the filter is not for what watches the agent")
-    if agent.stderr.wait_for("sandbox: .*filter").group(0).endswith("without a filter of system calls"):
+    if "without a filter" in agent.stderr.wait_for("sandbox: .*").group(0):
         skip("built without libseccomp")
 
 
