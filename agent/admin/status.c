@@ -4,6 +4,7 @@
 
 #include "admin/history.h"
 #include "admin/page.h"
+#include "admin/tap.h"
 #include "clock.h"
 #include "config.h"
 #include "input/input.h"
@@ -228,6 +229,7 @@ int status_write(struct admin *admin, const char *query, FILE *out)
 	put_findings(&writer, view->mapping, view->accounts);
 	put_lifecycles(&writer, view->mapping, view->accounts);
 	put_process(&writer);
+	json_writer_put_count(&writer, "taps", tap_clients(admin->tap));
 	if (history != NULL)
 		put_history(&writer, admin->history);
 	free(history);

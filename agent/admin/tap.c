@@ -455,6 +455,11 @@ void tap_answer(struct tap *tap, struct evhttp_request *request, const char *que
 	tap_admit(tap, client);
 }
 
+size_t tap_clients(const struct tap *tap)
+{
+	return tap->count;
+}
+
 /* ---- what the agent tells ---- */
 
 void tap_changed(struct tap *tap)

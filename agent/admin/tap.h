@@ -18,6 +18,9 @@ void tap_free(struct tap *tap);
 /* Answers a request until its client goes. Parameters: match=GLOB, outcome=NAME, n=COUNT, format=text. */
 void tap_answer(struct tap *tap, struct evhttp_request *request, const char *query);
 
+/* How many listen. */
+size_t tap_clients(const struct tap *tap);
+
 /* As in struct agent_part. */
 void tap_changed(struct tap *tap);
 void tap_rejected(struct tap *tap, enum outcome outcome, uint16_t input, struct span line, const char *why, uint32_t column);

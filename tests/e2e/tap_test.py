@@ -34,7 +34,6 @@ class Tap:
     """`statsidecar tap`, once it listens."""
 
     def __init__(self, agent, *arguments):
-        before = agent.page("/api/status")["process"]["open_fds"]
         self.process = subprocess.Popen(
             WRAPPER + [PROGRAM, "tap", "--admin", agent.address, *arguments],
             stdin=subprocess.DEVNULL,
@@ -43,7 +42,7 @@ class Tap:
             env=environment(),
         )
         self.stdout = Lines(self.process.stdout)
-        wait_until(lambda: agent.page("/api/status")["process"]["open_fds"] > before, "the tap to listen")
+        wait_until(lambda: agent.page("/api/status")["taps"] == 1, "the tap to listen")
 
     def __enter__(self):
         return self
@@ -179,7 +178,9 @@ def _():
         equal(agent.ask("/api/tap").status, 503)
         for client in clients:
             client.close()
-        wait_until(lambda: command("tap", "--admin", agent.address, "--outcome", "no").returncode == 64, "room")
+        wait_until(lambda: agent.page("/api/status")["taps"] == 0, "room")
+        with Tap(agent):
+            pass
 
 
 @test("nobody listens any more: nothing is told, and nothing breaks")
@@ -188,7 +189,7 @@ def _():
         with Tap(agent) as tap:
             write_pipe(agent.directory / "pipe", "step.completed")
             tap.stdout.wait_for("outcome")
-        wait_until(lambda: agent.page("/api/status")["process"]["open_fds"] < 20, "its connection to be closed")
+        wait_until(lambda: agent.page("/api/status")["taps"] == 0, "its connection to be closed")
         write_pipe(agent.directory / "pipe", "step.completed")
         wait_until(lambda: agent.page("/api/status")["received"] == 2, "another event")
 
