@@ -298,6 +298,12 @@ def _():
             equal(name in re.findall(r"^# TYPE (\S+) counter", text, re.MULTILINE), name.endswith("_total"), name)
 
 
+@test("docs/watching.md lists them all")
+def _():
+    rows = re.findall(r"^\| `(\w+)` \|", (SOURCE / "docs/watching.md").read_text(encoding="utf-8"), re.MULTILINE)
+    equal(sorted(rows), sorted(NAMES))
+
+
 @test("/metrics is read by Prometheus' own parser, whatever labels hold")
 def _():
     try:
