@@ -86,7 +86,9 @@ static int filter_allow_some(scmp_filter_ctx filter)
 		{"mknodat", 1, {SCMP_A2_32(SCMP_CMP_MASKED_EQ, S_IFMT, S_IFIFO)}},
 		{"ioctl", 1, {SCMP_A1_32(SCMP_CMP_EQ, FIONREAD)}},
 		{"ioctl", 1, {SCMP_A1_32(SCMP_CMP_EQ, FIONBIO)}},
-		{"ioctl", 1, {SCMP_A1_32(SCMP_CMP_EQ, TCGETS)}}, /* standard output, by the C library */
+		/* what the C libraries ask of standard output */
+		{"ioctl", 1, {SCMP_A1_32(SCMP_CMP_EQ, TCGETS)}},
+		{"ioctl", 1, {SCMP_A1_32(SCMP_CMP_EQ, TIOCGWINSZ)}},
 		/* reads limits, sets none */
 		{"prlimit64", 2, {SCMP_A0_32(SCMP_CMP_EQ, 0), SCMP_A2_64(SCMP_CMP_EQ, 0)}},
 		/* ends itself where something it relies on does not hold */
