@@ -23,6 +23,9 @@ static void end(void)
 
 #define COUNTERS(...) ONE_RULE(MATCH("**"), METRICS(__VA_ARGS__))
 
+#define STATSD  INPUTS({.label = T("in"), .format = FORMAT_STATSD})
+#define RELAYED COUNTERS({.kind = METRIC_RELAY, .name = T("{event}"), .mark = {"test.yaml", __LINE__, 1}}), STATSD
+
 static const struct {
 	const char *name;
 	struct model before;
@@ -63,6 +66,18 @@ static const struct {
           OUTPUTS({.label = T("out"), .dialect = DIALECT_GRAPHITE}), .limits.tag_values = 1},
          "x a=2\nx a=1",
          "m;k=2:1|c\nm;k=__other__:1|c\n"},
+	{"values of relayed tags",
+         {RELAYED, .limits.tag_values = 1},
+         "a:1|c|#k:1",
+         {RELAYED, .limits.tag_values = 1},
+         "a:1|c|#k:2\na:1|c|#l:2\na:1|c|#k:1",
+         "a:1|c|#k:__other__\na:1|c|#l:2\na:1|c|#k:1\n"},
+	{"values of tags that were not relayed before",
+         {COUNTERS(COUNTER("m", .tags = TAGS(TAG("k", "{k}")))), STATSD, .limits.tag_values = 1},
+         "a:1|c|#k:1",
+         {RELAYED, .limits.tag_values = 1},
+         "a:1|c|#k:2",
+         "a:1|c|#k:2\n"},
 };
 
 START_TEST(guard)

@@ -141,6 +141,10 @@ static const struct {
 	{"no room for a broken byte", "ab\xff", 2, "ab>\\xff", "ab>\\xff"},
 	{"no room for a control byte", "ab\x01", 2, "ab>\\x01", "ab>\\x01"},
 	{"no room for a bar", "ab|", 2, "ab>|", "ab>|"},
+	{"just room for a bar", "ab|", 3, "ab|>", "ab_>"},
+	{"just room for m:", "am:", 4, "am:>", "am\\x5c:>"},
+	{"just room for a newline", "a\n", 3, "a\\x5cn>", "a\\x5cn>"},
+	{"just room for a broken byte", "a\xff", 2, "a_>", "a_>"},
 	{"no room at all", "\xff", 0, ">\\xff", ">\\xff"},
 };
 
