@@ -113,8 +113,16 @@ def _diagnose(text):
         print("# " + line)
 
 
+def _heed_signals():
+    """Under nohup, or in the background of a script, some signals are ignored: programs under test would inherit that."""
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
+
+
 def main():
     """Runs every registered test, or those whose names contain one of the command line's arguments."""
+    _heed_signals()
     wanted = [t for t in _tests if len(sys.argv) == 1 or any(part in t[0] for part in sys.argv[1:])]
     failed = 0
     print(f"1..{len(wanted)}")
