@@ -2,10 +2,24 @@
 
 #include "base/utf8.h"
 
+/* How many bytes stand for themselves. */
+static size_t plain_length(struct span text)
+{
+	size_t len = 0;
+	while (len < text.len && text.at[len] >= 0x20 && text.at[len] < 0x7f && text.at[len] != '"' && text.at[len] != '\\')
+		len++;
+	return len;
+}
+
 static void put_string(FILE *out, struct span text)
 {
 	fputc('"', out);
 	for (size_t at = 0; at < text.len;) {
+		const size_t plain = plain_length(span_skip(text, at));
+		fwrite(text.at + at, 1, plain, out);
+		at += plain;
+		if (at == text.len)
+			break;
 		const unsigned char byte = (unsigned char)text.at[at];
 		const size_t length = utf8_length(text.at + at, text.len - at);
 		if (length == 0)

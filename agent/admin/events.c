@@ -12,41 +12,63 @@
 
 enum { METRICS_SHOWN = 64 };
 
-static void put_metric(struct json_writer *writer, const struct mapping *mapping, const struct metric *metric,
-                       struct span event, const struct span *captures)
-{
-	char *name = NULL;
-	size_t len = 0;
-	FILE *out = open_memstream(&name, &len);
+/* Names are put together in one buffer, again and again. */
+struct naming {
+	const struct mapping *mapping;
+	struct match *matches; /* room for every rule */
+	FILE *out;
+	char *name;
+	size_t len;
+};
 
-	if (out == NULL)
+static void naming_init(struct naming *naming, const struct mapping *mapping)
+{
+	*naming = (struct naming){.mapping = mapping};
+	naming->matches = calloc((size_t)mapping->rule_count + 1, sizeof *naming->matches);
+	naming->out = open_memstream(&naming->name, &naming->len);
+	if (naming->matches == NULL || naming->out == NULL)
 		arena_exhausted();
-	wording_put_resolved_name(out, mapping, metric, event, captures);
-	if (fclose(out) != 0)
+}
+
+static void naming_fini(struct naming *naming)
+{
+	if (fclose(naming->out) != 0)
+		arena_exhausted();
+	free(naming->name);
+	free(naming->matches);
+}
+
+static void put_metric(struct json_writer *writer, struct naming *naming, const struct metric *metric, struct span event,
+                       const struct span *captures)
+{
+	rewind(naming->out);
+	wording_put_resolved_name(naming->out, naming->mapping, metric, event, captures);
+	if (fflush(naming->out) != 0)
 		arena_exhausted();
 	json_writer_open_object(writer, NULL);
 	json_writer_put_text(writer, "kind", span_of(metric_kind_names[metric->kind]));
-	json_writer_put_text(writer, "name", (struct span){name, len});
+	json_writer_put_text(writer, "name", (struct span){naming->name, naming->len});
 	json_writer_close_object(writer);
-	free(name);
 }
 
 /* What the rules make of an identifier, whatever its payload. */
-static void put_metrics(struct json_writer *writer, const struct mapping *mapping, struct match *matches, struct span event)
+static void put_metrics(struct json_writer *writer, struct naming *naming, struct span event)
 {
+	const struct mapping *mapping = naming->mapping;
 	struct span captures[PATTERN_STARS_MAX];
 	bool is_dropped;
-	uint32_t count = match_event(mapping, event, matches, mapping->rule_count, &is_dropped);
+	uint32_t count = match_event(mapping, event, naming->matches, mapping->rule_count, &is_dropped);
 	uint32_t shown = 0;
 
 	json_writer_open_array(writer, "metrics");
 	for (uint32_t i = 0; i < count; i++) {
-		const struct rule *rule = &mapping->rules[matches[i].rule];
+		const struct match match = naming->matches[i];
+		const struct rule *rule = &mapping->rules[match.rule];
 
-		if (!pattern_match(&rule->patterns[matches[i].pattern], event, captures))
+		if (!pattern_match(&rule->patterns[match.pattern], event, captures))
 			continue; /* cannot be */
 		for (uint32_t k = 0; k < rule->metric_count && shown < METRICS_SHOWN; k++, shown++)
-			put_metric(writer, mapping, &rule->metrics[k], event, captures);
+			put_metric(writer, naming, &rule->metrics[k], event, captures);
 	}
 	json_writer_close_array(writer);
 }
@@ -67,15 +89,15 @@ static void put_entry(struct json_writer *writer, const struct tally_entry *entr
 
 int events_write(struct admin *admin, const char *query, FILE *out)
 {
-	const struct mapping *mapping = agent_view(admin->agent)->mapping;
 	struct json_writer writer = {.out = out};
-	struct match *matches = calloc((size_t)mapping->rule_count + 1, sizeof *matches);
+	struct naming naming;
 	int64_t realtime_ns = clock_realtime_ns();
 	int64_t monotonic_ns = clock_monotonic_ns();
 
 	(void)query;
-	if (matches == NULL || admin->tally == NULL)
+	if (admin->tally == NULL)
 		arena_exhausted();
+	naming_init(&naming, admin->mapping);
 	json_writer_open_object(&writer, NULL);
 	json_writer_put_count(&writer, "now_ms", (uint64_t)(realtime_ns / NS_PER_MS));
 	json_writer_put_count(&writer, "evicted", tally_evicted(admin->tally));
@@ -83,12 +105,12 @@ int events_write(struct admin *admin, const char *query, FILE *out)
 	for (const struct tally_entry *entry = NULL; (entry = tally_next(admin->tally, entry)) != NULL;) {
 		json_writer_open_object(&writer, NULL);
 		put_entry(&writer, entry, realtime_ns, monotonic_ns);
-		put_metrics(&writer, mapping, matches, (struct span){entry->event, entry->event_len});
+		put_metrics(&writer, &naming, (struct span){entry->event, entry->event_len});
 		json_writer_close_object(&writer);
 	}
 	json_writer_close_array(&writer);
 	json_writer_close_object(&writer);
 	json_writer_end_line(&writer);
-	free(matches);
+	naming_fini(&naming);
 	return HTTP_OK;
 }

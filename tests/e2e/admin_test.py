@@ -478,6 +478,25 @@ def is_done(agent, events):
     return status if status["received"] + lost >= events else None
 
 
+@test("whoever asks for too much is put off; probes are not")
+def _():
+    dearest = "%5B" + "%7B%22event%22:%22step.failed%22%7D," * 300 + "%7B%7D%5D"
+    request = f"GET /api/explain?line={dearest} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
+    with AdminAgent("include: [tasker]\n" + PIPE + "outputs: ['udp://127.0.0.1:9']") as agent, agent.connect() as client:
+        threading.Thread(target=client.sendall, args=(request * 100,), daemon=True).start()
+        text = b""
+        while b"events come first" not in text:
+            data = client.recv(1 << 20)
+            true(data, "the end")
+            text = text[-4096:] + data
+        contains(text, b"HTTP/1.1 503 ")
+        contains(text, b"Retry-After: 1\r\n")
+        equal(agent.ask("/healthz").status, 200)
+        equal(agent.ask("/readyz").status, 200)
+        client.shutdown(socket.SHUT_RDWR)
+        wait_until(lambda: agent.ask("/metrics").status == 200, "patience")
+
+
 @test("whoever says nothing makes room for whoever asks")
 def _():
     with AdminAgent(PIPE + "outputs: ['udp://127.0.0.1:9']") as agent:
