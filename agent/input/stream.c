@@ -2,6 +2,8 @@
  * given at the first use of the slot and kept: what one peer does cannot take memory from the others. */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +19,10 @@ enum {
 	ACCEPTS_PER_TURN = 16,
 	/* Descriptors or memory ran out: new connections wait in the kernel for so long. */
 	ACCEPT_PAUSE_MS = 100,
+	/* Two minutes after it vanished a peer's slot is free again. */
+	KEEPALIVE_IDLE_S = 60,
+	KEEPALIVE_INTERVAL_S = 15,
+	KEEPALIVE_COUNT = 4,
 };
 
 struct stream_input;
@@ -261,6 +267,20 @@ static bool stream_checks_senders(const struct input_settings *settings)
 	return settings->endpoint.transport == TRANSPORT_TCP && !settings->allow_from_any;
 }
 
+/* A peer that vanished without a word would keep its slot for ever: the kernel asks for it. What is accepted inherits this. */
+static void stream_watch_peers(int fd)
+{
+	const int on = 1;
+	const int idle_s = KEEPALIVE_IDLE_S;
+	const int interval_s = KEEPALIVE_INTERVAL_S;
+	const int count = KEEPALIVE_COUNT;
+
+	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+	setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle_s, sizeof idle_s);
+	setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval_s, sizeof interval_s);
+	setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &count, sizeof count);
+}
+
 static struct input *stream_open(const struct input_settings *settings, struct input_owner *owner, struct failure *failure)
 {
 	struct stream_input *stream = calloc(1, sizeof *stream);
@@ -274,6 +294,8 @@ static struct input *stream_open(const struct input_settings *settings, struct i
 		goto no_memory;
 	if (listen_open(&stream->listening, settings, SOCK_STREAM, owner->port_use, failure) < 0)
 		goto fail;
+	if (settings->endpoint.transport == TRANSPORT_TCP)
+		stream_watch_peers(stream->listening.fd);
 	if (listen(stream->listening.fd, BACKLOG) < 0) {
 		failure_set(failure, "cannot listen on %s: %s", settings->endpoint.url, strerror(errno));
 		goto fail;
