@@ -6,6 +6,7 @@
 #include "command/command.h"
 #include "command/configuration.h"
 #include "emit/packer.h"
+#include "input/input.h"
 #include "translate/translate.h"
 
 static void check_say_ok(const struct configuration *configuration)
@@ -20,10 +21,15 @@ static void check_say_ok(const struct configuration *configuration)
 	       model->test_count == 1 ? "test" : "tests");
 }
 
-/* Unfinished lines that the inputs may hold at a time. */
-static uint64_t check_lines(const struct settings *settings)
+/* What the inputs set aside: a buffer for each pipe and connection, and one set for all datagrams. */
+struct check_buffers {
+	uint64_t lines;
+	bool has_datagrams;
+};
+
+static struct check_buffers check_buffers(const struct settings *settings)
 {
-	uint64_t lines = 0;
+	struct check_buffers buffers = {.lines = 0};
 
 	for (size_t i = 0; i < settings->input_count; i++) {
 		const struct input_settings *input = &settings->inputs[i];
@@ -31,19 +37,21 @@ static uint64_t check_lines(const struct settings *settings)
 		switch (input->endpoint.transport) {
 		case TRANSPORT_FIFO:
 		case TRANSPORT_STDIN:
-			lines++;
+			buffers.lines++;
 			break;
 		case TRANSPORT_TCP:
 		case TRANSPORT_UNIXSTREAM:
-			lines += input->max_connections;
+			buffers.lines += input->max_connections;
 			break;
 		case TRANSPORT_UDP:
 		case TRANSPORT_UNIX:
+			buffers.has_datagrams = true;
+			break;
 		case TRANSPORT_STDOUT:
 			break;
 		}
 	}
-	return lines;
+	return buffers;
 }
 
 static void check_print_memory(const char *what, uint64_t bytes)
@@ -54,11 +62,13 @@ static void check_print_memory(const char *what, uint64_t bytes)
 static void check_print(const struct configuration *configuration)
 {
 	const struct settings *settings = configuration->settings;
+	const struct check_buffers buffers = check_buffers(settings);
 
 	settings_print(settings, stdout);
 	fputs("\n# memory, at most:\n", stdout);
 	check_print_memory("rules, tables, cardinality guards", translator_memory(configuration->mapping));
-	check_print_memory("unfinished lines of pipes and connections", check_lines(settings) * settings->model.limits.line);
+	check_print_memory("lines of pipes and connections", buffers.lines * line_stream_memory(settings->model.limits.line));
+	check_print_memory("datagrams of the inputs", buffers.has_datagrams ? input_datagram_memory() : 0);
 	check_print_memory("datagrams of the outputs", settings->output_count * (uint64_t)(PACKER_SIZE + RENDER_MAX));
 }
 

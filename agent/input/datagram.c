@@ -50,11 +50,16 @@ struct datagram_input {
 	uint32_t seen_drops;  /* the socket's own count, which wraps, up to which kernel_drops has it */
 };
 
+size_t input_datagram_memory(void)
+{
+	return (size_t)BATCH * STRIDE;
+}
+
 static int batch_use(void)
 {
 	if (batch.users++ > 0)
 		return 0;
-	batch.memory = calloc(BATCH, STRIDE);
+	batch.memory = calloc(1, input_datagram_memory());
 	if (batch.memory == NULL) {
 		batch.users--;
 		return -1;

@@ -100,4 +100,7 @@ extern const struct input_kind input_stdin;
 extern const struct input_kind input_datagram; /* udp, unix */
 extern const struct input_kind input_stream;   /* tcp, unixstream */
 
+/* Bytes that all datagram inputs take together. */
+size_t input_datagram_memory(void);
+
 #endif

@@ -7,10 +7,15 @@
 int line_stream_init(struct line_stream *stream, uint16_t input, uint32_t line_max)
 {
 	*stream = (struct line_stream){.input = input, .size = line_max + READ_SIZE};
-	char *data = calloc(1, (size_t)stream->size + 2 * SCAN_PAD);
+	char *data = calloc(1, line_stream_memory(line_max));
 	if (data)
 		stream->data = data + SCAN_PAD;
 	return data ? 0 : -1;
+}
+
+size_t line_stream_memory(uint32_t line_max)
+{
+	return (size_t)line_max + READ_SIZE + 2 * SCAN_PAD;
 }
 
 int line_stream_grow(struct line_stream *stream, uint32_t line_max)
@@ -18,7 +23,7 @@ int line_stream_grow(struct line_stream *stream, uint32_t line_max)
 	const uint32_t size = line_max + READ_SIZE;
 	if (size <= stream->size)
 		return 0;
-	char *data = calloc(1, (size_t)size + 2 * SCAN_PAD);
+	char *data = calloc(1, line_stream_memory(line_max));
 	if (!data)
 		return -1;
 	memcpy(data + SCAN_PAD, stream->data, stream->end);

@@ -73,6 +73,8 @@ void translator_set_time(struct translator *translator, struct moment now);
 /* limits.line + chunk bytes are set aside; -1 without memory. */
 int line_stream_init(struct line_stream *stream, uint16_t input, uint32_t line_max) __attribute__((warn_unused_result));
 void line_stream_fini(struct line_stream *stream);
+/* Bytes that a stream takes. */
+size_t line_stream_memory(uint32_t line_max);
 /* After a reload with a larger limits.line: -1 without memory, and nothing has changed. */
 int line_stream_grow(struct line_stream *stream, uint32_t line_max) __attribute__((warn_unused_result));
 /* Where the next read goes, and how much (never 0): moves an unfinished line to the front where it must. Call only after
