@@ -425,6 +425,15 @@ def total(counters, name, label=""):
     return sum(v for k, v in counters.items() if k.split("{")[0] == name and label in k)
 
 
+def stated_memory_kib(config):
+    """What `check --print` says that an agent with this configuration takes at most."""
+    done = command("check", "--print", "-c", config)
+    sizes = re.findall(r"^#   .*?(\d+) KiB$", done.stdout, re.MULTILINE)
+    if done.returncode != 0 or len(sizes) < 3:
+        raise Failure(f"no memory is stated: {done.stderr}{done.stdout[-400:]}")
+    return sum(map(int, sizes))
+
+
 # ---- senders ----
 
 

@@ -8,9 +8,9 @@ from harness import (
     Agent,
     UdpReceiver,
     UnixReceiver,
-    command,
     equal,
     main,
+    stated_memory_kib,
     table,
     test,
     total,
@@ -96,15 +96,6 @@ def _(receiver_of):
 # ---- cardinality ----
 
 
-def stated_kib(config):
-    """What `check --print` says that the agent will take at most."""
-    done = command("check", "--print", "-c", config)
-    equal(done.returncode, 0, done.stderr)
-    sizes = re.findall(r"^# .*?(\d+) KiB$", done.stdout, re.MULTILINE)
-    true(len(sizes) >= 3, f"the memory stands in {done.stdout[-400:]!r}")
-    return sum(map(int, sizes))
-
-
 def write_many(agent, line_of):
     """line_of(number) gives a line; as many as a pipe takes at a time."""
     with open(agent.directory / "pipe", "wb", buffering=0) as pipe:
@@ -148,7 +139,7 @@ def _(more):
         "rules: [{match: '**', tags: {user: '{user}'}, metrics: [{counter: '{event}'}]}]\n"
     )
     with UnixReceiver() as receiver, Agent(config + outputs.replace("URL", receiver.url)) as agent:
-        stated = stated_kib(agent.config)
+        stated = stated_memory_kib(agent.config)
         before = agent.memory_kib()
         seen = Seen(receiver)
         pid = os.fork()
@@ -187,7 +178,7 @@ def _():
         "outputs: [{url: 'URL', when_full: block}]"
     )
     with UnixReceiver() as receiver, Agent(config.replace("URL", receiver.url)) as agent:
-        stated = stated_kib(agent.config)
+        stated = stated_memory_kib(agent.config)
         before = agent.memory_kib()
         values, keys = set(), set()
         pid = os.fork()

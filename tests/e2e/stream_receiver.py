@@ -23,6 +23,9 @@ class Listener:
             address = address or os.path.join(self.folder.name, "out")
         if receive_buffer:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+            if kind == "tcp":
+                # Where a whole segment has no room in the window, the kernel sends one each 200 ms.
+                self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 536)
         self.socket.bind(address)
         self.socket.listen()
         self.socket.settimeout(DEADLINE)

@@ -1,7 +1,9 @@
 """Connections: lines in over TCP and Unix streams, lines and frames out."""
 
+import functools
 import os
 import pathlib
+import resource
 import socket
 import stat
 import struct
@@ -14,6 +16,8 @@ from harness import (
     contains,
     equal,
     main,
+    skip,
+    stated_memory_kib,
     table,
     temporary_directory,
     test,
@@ -31,12 +35,17 @@ rules:
 KINDS = [("tcp", "tcp://127.0.0.1:0"), ("unixstream", "unixstream://{dir}/in")]
 
 
+@functools.cache
+def port_of(agent):
+    return agent.ports("tcp")[0]
+
+
 def connect(agent, kind):
     if kind == "tcp":
-        return socket.create_connection(("127.0.0.1", agent.ports("tcp")[0]), DEADLINE)
+        return socket.create_connection(("127.0.0.1", port_of(agent)), DEADLINE)
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    connection.connect(str(agent.directory / "in"))  # waits while the queue is full, which it would not with a time-out
     connection.settimeout(DEADLINE)
-    connection.connect(str(agent.directory / "in"))
     return connection
 
 
@@ -152,6 +161,135 @@ def _():
         with Agent(config, directory=folder):
             pass
         true(not path.exists(), "the socket is still there")
+
+
+# ---- slow and hostile peers ----
+
+
+def steady(agent, kind, receiver):
+    """Shows that another peer is served: a function that sends an event through its connection and sees it arrive."""
+    good = connect(agent, kind)
+    sent = 0
+
+    def serve():
+        nonlocal sent
+        good.sendall(b"t.good n=%d\n" % sent)
+        receiver.read_until(lambda: b"t.good:%d|c" % sent in receiver.received, f"event {sent} of the good peer")
+        receiver.received.clear()
+        sent += 1
+
+    return serve
+
+
+@each_kind("a peer that sends byte by byte is read to its end, others are served in between")
+def _(kind, url):
+    with UdpReceiver() as receiver, Agent(f"inputs: ['{url}']\noutputs: ['{receiver.url}']" + RULES) as agent:
+        serve = steady(agent, kind, receiver)
+        with connect(agent, kind) as slow:
+            for byte in b"t.slow n=1\nt.slow n=":
+                slow.sendall(bytes([byte]))
+                serve()  # by now the byte is read: connections are read in turn
+            slow.sendall(b"2\n")
+            serve()
+        serve()
+        equal(agent.outcomes()["mapped"], 2 + 22)
+        agent.check_balance()
+
+
+@each_kind("a peer that never ends its line takes no more than a line's memory, and others are served")
+def _(kind, url):
+    with UdpReceiver() as receiver, Agent(f"inputs: ['{url}']\noutputs: ['{receiver.url}']" + RULES) as agent:
+        stated = stated_memory_kib(agent.config)
+        memory = agent.memory_kib()
+        serve = steady(agent, kind, receiver)
+        with connect(agent, kind) as endless:
+            for _ in range(100):
+                endless.sendall(b"x" * (1 << 20))
+                serve()
+        grown = agent.memory_kib("VmHWM") - memory
+        true(grown < stated, f"the memory grew by {grown} KiB, {stated} KiB are stated")
+        equal(agent.outcomes()["oversize"], 1)
+
+
+@each_kind("a thousand connections: as many as are allowed are read, each with its unfinished line, in the memory that is stated")
+def _(kind, url):
+    config = f"inputs: [{{url: '{url}', max_connections: 1000}}]\n"
+    with UdpReceiver() as receiver, Agent(config + f"outputs: ['{receiver.url}']" + RULES) as agent:
+        raise_descriptor_limit(1100)
+        stated = stated_memory_kib(agent.config)
+        memory = agent.memory_kib()
+        serve = steady(agent, kind, receiver)
+        connections = []
+        try:
+            for number in range(999):
+                connections.append(connect(agent, kind))
+                connections[-1].sendall(b"t.many n=%d pad=" % number + b"x" * 30000)
+            serve()
+            with connect(agent, kind) as refused:
+                equal(refused.recv(1), b"", "one too many")
+            grown = agent.memory_kib("VmHWM") - memory
+            true(grown < stated, f"the memory grew by {grown} KiB, {stated} KiB are stated")
+            for connection in connections:
+                connection.sendall(b"\n")
+            wait_until(lambda: agent.outcomes().get("mapped", 0) == 1000, "every line")
+            serve()
+        finally:
+            for connection in connections:
+                connection.close()
+        wait_until(lambda: descriptors_of(agent) < 50, "the connections to be closed")
+        agent.check_balance()
+        equal(total(agent.counters(), "statsidecar_input_refused_total"), 1)
+
+
+def raise_descriptor_limit(count):
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < count:
+        if hard != resource.RLIM_INFINITY and hard < count:
+            skip(f"no {count} descriptors are allowed here")
+        resource.setrlimit(resource.RLIMIT_NOFILE, (count, hard))
+
+
+def descriptors_of(agent):
+    return len(agent.descriptors())
+
+
+@each_kind("a thousand connections that say nothing and go: the default number is kept, the rest is refused, others are served")
+def _(kind, url):
+    inputs = f"inputs: ['{url}', 'fifo://{{dir}}/pipe']\n"
+    with UdpReceiver() as receiver, Agent(inputs + f"outputs: ['{receiver.url}']" + RULES) as agent:
+        serve = steady(agent, kind, receiver)
+        serve()
+        raise_descriptor_limit(1100)
+        connections = [connect(agent, kind) for _ in range(1000)]
+        wait_until(lambda: total(agent.counters(), "statsidecar_input_refused_total") == 1000 - 63, "the refusals")
+        serve()
+        write_pipe(agent.directory / "pipe", "t.pipe n=1")
+        equal(receiver.lines(1), ["t.pipe:1|c"])
+        for connection in connections:
+            if kind == "tcp":  # not a word of goodbye
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            connection.close()
+        wait_until(lambda: descriptors_of(agent) < 30, "the connections to be closed")
+        with connect(agent, kind) as another:
+            another.sendall(b"t.after n=1\n")
+            equal(receiver.lines(1), ["t.after:1|c"])
+        serve()
+        agent.check_balance()
+
+
+@test("tcp: the kernel asks for peers that may have vanished")
+def _():
+    with Agent("inputs: ['tcp://127.0.0.1:0']\noutputs: ['udp://127.0.0.1:9']" + RULES) as agent:
+        port = agent.ports("tcp")[0]
+        with connect(agent, "tcp") as peer:
+            wait_until(lambda: len(timers(port, peer.getsockname()[1])) == 1, "the connection")
+            equal(timers(port, peer.getsockname()[1]), ["02"], "its timer: 02 is the one of keep-alive probes")
+
+
+def timers(local, remote):
+    """The timer of the connection between two ports, as /proc/net/tcp has it."""
+    rows = [row.split() for row in pathlib.Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    return [row[5][:2] for row in rows if row[1].endswith(f":{local:04X}") and row[2].endswith(f":{remote:04X}")]
 
 
 # ---- out ----
