@@ -230,6 +230,27 @@ START_TEST(accounts)
 }
 END_TEST
 
+/* Each of several lifecycles fills its own field. */
+START_TEST(two_durations)
+{
+	static struct rig rig;
+	struct lifecycle_model machines[] = {MACHINE(.duration_field = T("first"), .duration_state = T("begun")),
+	                                     MACHINE(.duration_field = T("second"), .duration_state = T("failed"))};
+	struct metric_model metrics[] = {TIMER("one", "first", UNIT_S), TIMER("two", "second", UNIT_S)};
+	struct rule_model rule = RULE(MATCH("**"), .metrics = metrics, .metric_count = 2);
+	struct file_model file = FILE_OF(.rules = &rule, .rule_count = 1);
+	const struct model model = {.files = &file, .file_count = 1, .lifecycles = machines, .lifecycle_count = 2};
+	machines[1].name = (struct text)T("another");
+	rig_init(&rig, &model);
+	expect_text(
+		"durations",
+		run(&rig,
+	            "begin task=a id=1\n@1000\nfail.x task=a id=1\n@3000\nbegin task=a id=1\n@6000\nend task=a id=1"),
+		"one:1000|ms\ntwo:2000|ms\none:3000|ms\n");
+	rig_fini(&rig);
+}
+END_TEST
+
 #define BROKEN(...)                     \
 	{                               \
 		LIFECYCLES(__VA_ARGS__) \
@@ -269,6 +290,7 @@ Suite *lifecycle_suite(void)
 	TCase *all = tcase_create("lifecycle");
 	tcase_add_loop_test(all, row, 0, ARRAY_LEN(rows));
 	tcase_add_test(all, accounts);
+	tcase_add_test(all, two_durations);
 	tcase_add_loop_test(all, refuse, 0, ARRAY_LEN(refusals));
 	suite_add_tcase(suite, all);
 	return suite;

@@ -471,6 +471,35 @@ START_TEST(the_longest_of_all)
 }
 END_TEST
 
+/* TAGS_MAX of them are let through, one more is not. */
+START_TEST(as_many_tags_as_may_be)
+{
+	static struct rig rig;
+	static struct tag_model items[TAGS_MAX + 1];
+	static char keys[TAGS_MAX + 1][8];
+	char problems[512];
+	for (unsigned i = 0; i <= TAGS_MAX; i++) {
+		snprintf(keys[i], sizeof(keys[i]), "k%u", i);
+		items[i] = (struct tag_model){.key.span = span_of(keys[i]), .value = T("{event}")};
+	}
+	struct metric_model metrics[] = {COUNTER("m", .tags = {items, TAGS_MAX / 2})};
+	struct rule_model rule =
+		RULE(MATCH("**"), .metrics = metrics, .metric_count = 1, .tags = {items + TAGS_MAX / 2, TAGS_MAX / 2});
+	struct file_model file = FILE_OF(.rules = &rule, .rule_count = 1);
+	const struct model model = {.files = &file, .file_count = 1};
+	rig_init(&rig, &model);
+	const char *got = rig_run(&rig, "x");
+	unsigned count = 0;
+	for (; (got = strstr(got, ":x")); got++)
+		count++;
+	ck_assert_uint_eq(count, TAGS_MAX);
+	rig_fini(&rig);
+	rule.tags.count++;
+	rig_problems(&model, problems, sizeof(problems));
+	ck_assert_msg(strstr(problems, "65 tags of up to 200 bytes") != NULL, "got %s", problems);
+}
+END_TEST
+
 static const struct model relay = {
 	ONE_RULE(MATCH("**"),
                  METRICS({.kind = METRIC_RELAY,
@@ -511,6 +540,7 @@ Suite *render_suite(void)
 	tcase_add_loop_test(all, texts_row, 0, ARRAY_LEN(texts));
 	tcase_add_loop_test(all, up_to_8192_bytes, 0, 2);
 	tcase_add_loop_test(all, texts_are_cut, 0, 2);
+	tcase_add_test(all, as_many_tags_as_may_be);
 	tcase_add_test(all, a_relayed_line_of_many_tags);
 	tcase_add_loop_test(all, the_longest_of_all, 7, 9);
 	tcase_add_loop_test(all, the_longest_of_all, 58, 60);

@@ -97,6 +97,8 @@ static const struct row fields[] = {
 	{"classify: text found, any case", CLASSIFIED(CLASSES),
          "x class=Net::ReadTIMEOUT\nx class=http404\nx class=KeyMissing",
          "m:1|c|#f:timeout\nm:1|c|#f:not_found\nm:1|c|#f:not_found\n"},
+	{"classify: every letter in any case", CLASSIFIED(PATTERNS({.find = TEXTS(T("AZaz@[`{")), .is = T("all")})),
+         "x class=azAZ@[`{\nx class=azAZ`[`{\nx class=azAZ@{`{", "m:1|c|#f:all\nm:1|c\nm:1|c\n"},
 	{"classify: the order written, not the text's", CLASSIFIED(CLASSES), "x class=missing_timeout",
          "m:1|c|#f:timeout\n"},
 	{"classify: conditions", CLASSIFIED(CLASSES), "x class=other rc=8\nx class=other rc=7",
