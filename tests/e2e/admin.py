@@ -6,10 +6,12 @@ import json
 import re
 import socket
 
-from harness import DEADLINE, Agent, equal, wait_until
+from harness import DEADLINE, WRAPPER, Agent, equal, wait_until
 
 PIPE = "inputs: ['fifo://{dir}/pipe']\n"
 QUIET = "admin: 127.0.0.1:0\ntelemetry: off\n"
+# Valgrind itself makes system calls that the agent needs no more.
+SANDBOX = "sandbox: false\n" if WRAPPER else ""
 
 Answer = collections.namedtuple("Answer", "status headers body")
 
@@ -18,7 +20,7 @@ class AdminAgent(Agent):
     """An agent whose admin pages stand on a port of the kernel's choice: .port."""
 
     def __init__(self, config, admin=QUIET, **options):
-        super().__init__(config + "\n" + admin, quiet=False, **options)
+        super().__init__(config + "\n" + admin + SANDBOX, quiet=False, **options)
 
     @property
     def port(self):
@@ -37,9 +39,13 @@ class AdminAgent(Agent):
         finally:
             connection.close()
 
+    def ask_patiently(self, path):
+        """Asks again where the agent says that events come first."""
+        return wait_until(lambda: (lambda a: a if a.status != 503 else None)(self.ask(path)), path)
+
     def insist(self, path):
-        """A page's text; asked again where the agent says that events come first."""
-        answer = wait_until(lambda: (lambda a: a if a.status != 503 else None)(self.ask(path)), path)
+        """A page's text."""
+        answer = self.ask_patiently(path)
         equal(answer.status, 200, answer.body)
         return answer.body
 

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+from urllib.parse import quote
 
 from admin import PIPE, QUIET, AdminAgent, label, total
 from harness import (
@@ -590,9 +591,7 @@ def _():
 
 
 def explained(agent, line):
-    from urllib.parse import quote
-
-    return json.loads(agent.ask("/api/explain?line=" + quote(line, safe="")).body)
+    return json.loads(agent.ask_patiently("/api/explain?line=" + quote(line, safe="")).body)
 
 
 @table(
@@ -618,7 +617,7 @@ def _(line):
 def _():
     with AdminAgent(PIPE + "outputs: ['udp://127.0.0.1:9']\n" + COUNT) as agent:
         equal(explained(agent, "a.b x=" + "ü" * 4093)["count"], 1)
-        answer = agent.ask("/api/explain?line=a.b+x=" + "x" * 8187)
+        answer = agent.ask_patiently("/api/explain?line=a.b+x=" + "x" * 8187)
         equal(answer.status, 413, answer.body)
         true(agent.ask("/api/explain?line=a.b+x=" + "x" * 100_000).status in (400, 413), "a header beyond every limit")
         equal(agent.ask("/healthz").status, 200)
