@@ -49,11 +49,13 @@ static int take_type(struct reading *reading, struct subject *subject, enum skip
 	return fail(skip, SKIP_ABSENT);
 }
 
-/* `|@0.1`, written behind the value; a rate that is none is left out. */
+/* `|@0.1`, written behind the value; a rate that is none is left out, and one where it means nothing. */
 static void take_rate(struct reading *reading, struct subject *subject, char *text)
 {
 	struct decimal number;
 	struct span rate;
+	if (span_is(reading->type, "|g") || span_is(reading->type, "|s"))
+		return;
 	if (!subject_text(subject, subject->mapping->relay_rate, &rate) || decimal_parse(&number, rate) || number.negative ||
 	    decimal_is_zero(&number) || number.point > 0)
 		return;
