@@ -3,6 +3,7 @@ then too: each metric exactly once or counted, and no more memory than was state
 
 import os
 import re
+import socket
 
 from harness import (
     Agent,
@@ -10,6 +11,7 @@ from harness import (
     UnixReceiver,
     equal,
     main,
+    skip,
     stated_memory_kib,
     table,
     test,
@@ -91,6 +93,42 @@ def _(receiver_of):
         true(dropped > COUNT, f"only {dropped} dropped: the test is none")
         true(agent.memory_kib("VmHWM") - memory < 1024, "the agent's memory grew")
         true(total(counters, "statsidecar_output_errors_total", 'error="full"') > 0, "the reason is not counted")
+
+
+# ---- outputs side by side ----
+
+
+class LargeReceiver(UdpReceiver):
+    """Has room for everything that a test sends: the kernel loses nothing while the test is slow."""
+
+    def __init__(self):
+        super().__init__()
+        try:
+            self.socket.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 512 << 20)
+        except PermissionError:
+            skip("a receive buffer of that size is for root alone")
+
+
+SO_RCVBUFFORCE = 33
+
+
+@test("three outputs at full load, a healthy UDP, a dead TCP, a stalled Unix stream: the healthy one gets everything")
+def _():
+    with LargeReceiver() as healthy, Stream("unixstream") as stalled, Stream("tcp") as dead:
+        dead.socket.close()  # its port refuses from now on
+        config = pipe_to(
+            healthy.url, f"{{url: '{dead.url}', name: dead}}", f"{{url: '{stalled.url}', name: stalled}}", block=False
+        )
+        with Agent(config) as agent:
+            stalled.accept()
+            reap(writer(agent.directory / "pipe", 0, COUNT))
+            wait_until(lambda: total(agent.counters(), "statsidecar_events_received_total") == COUNT, "the events")
+            counters = check_accounts(agent)
+            equal(total(counters, "statsidecar_metrics_total", 'output="first",outcome="sent"'), 2 * COUNT)
+            equal(total(counters, "statsidecar_metrics_total", 'output="dead",outcome="sent"'), 0)
+            true(total(counters, "statsidecar_metrics_total", 'output="stalled",outcome="dropped"') > COUNT, "it is not stalled")
+            healthy.read_until(lambda: healthy.received and b"g:%d|g" % (COUNT - 1) in healthy.received[-1], "the last one")
+            check_all_once(healthy.all_lines(), COUNT)
 
 
 # ---- cardinality ----
