@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "clock.h"
 #include "log.h"
@@ -24,9 +25,20 @@ union address {
 	struct sockaddr_storage storage;
 };
 
+#define RESOLV_CONF "/etc/resolv.conf"
+
+/* What tells two contents of a file apart. */
+struct file_version {
+	dev_t device;
+	ino_t inode;
+	off_t size; /* -1: there is none */
+	struct timespec written;
+};
+
 struct resolver {
 	struct event_base *base;
 	struct evdns_base *dns; /* NULL until it is needed */
+	struct file_version file; /* that it was made of */
 };
 
 struct name {
@@ -63,18 +75,46 @@ void resolver_free(struct resolver *resolver)
 	free(resolver);
 }
 
-static struct evdns_base *resolver_dns(struct resolver *resolver)
+/* Whether the file is another than when it was last looked at: written at boot after the agent has started, or for another
+ * network. */
+static bool resolver_file_changed(struct resolver *resolver)
 {
-	if (resolver->dns != NULL)
-		return resolver->dns;
-	resolver->dns = evdns_base_new(resolver->base, 0);
-	if (resolver->dns == NULL)
-		return NULL;
-	/* Without the file, or a server in it, evdns asks the local one. */
-	(void)evdns_base_resolv_conf_parse(resolver->dns, DNS_OPTIONS_ALL, "/etc/resolv.conf");
+	struct stat status;
+	struct file_version now = {.size = -1};
+
+	if (stat(RESOLV_CONF, &status) == 0)
+		now = (struct file_version){status.st_dev, status.st_ino, status.st_size, status.st_mtim};
+	if (now.device == resolver->file.device && now.inode == resolver->file.inode && now.size == resolver->file.size &&
+	    now.written.tv_sec == resolver->file.written.tv_sec && now.written.tv_nsec == resolver->file.written.tv_nsec)
+		return false;
+	resolver->file = now;
+	return true;
+}
+
+/* Without the file, or a server in it, evdns asks the local one. */
+static void resolver_read_file(struct resolver *resolver, int what)
+{
+	(void)evdns_base_resolv_conf_parse(resolver->dns, what, RESOLV_CONF);
 	evdns_base_set_option(resolver->dns, "timeout", "2");
 	evdns_base_set_option(resolver->dns, "attempts", "2");
 	evdns_base_set_option(resolver->dns, "initial-probe-timeout", "1");
+}
+
+static struct evdns_base *resolver_dns(struct resolver *resolver)
+{
+	const bool has_changed = resolver_file_changed(resolver);
+
+	if (resolver->dns == NULL) {
+		resolver->dns = evdns_base_new(resolver->base, 0);
+		if (resolver->dns != NULL)
+			resolver_read_file(resolver, DNS_OPTIONS_ALL);
+	} else if (has_changed) {
+		log_info("%s has changed and is read again", RESOLV_CONF);
+		evdns_base_clear_nameservers_and_suspend(resolver->dns);
+		evdns_base_search_clear(resolver->dns);
+		resolver_read_file(resolver, DNS_OPTIONS_ALL & ~DNS_OPTION_HOSTSFILE);
+		evdns_base_resume(resolver->dns);
+	}
 	return resolver->dns;
 }
 
