@@ -137,6 +137,26 @@ def _():
             true(server.questions("statsd.monitoring.shop.svc.cluster.test") > 0, "the first domain was not asked for")
 
 
+@test("a resolv.conf that is written, or changes, while the agent runs is read again")
+def _():
+    with Host() as host, NameServer(host) as server, host.receiver(11) as receiver:
+        server.know(statsd_test=host.address(11))
+        resolv = server.directory / "resolv.conf"
+        right = resolv.read_text()
+        # As at boot: nobody has written it yet.
+        resolv.write_text("")
+        with Agent(config_of()) as agent:
+            agent.stderr.wait_for("does not resolve")
+            resolv.write_text(right)
+            send_until(agent, receiver, "n.boot")
+        # As on the way to another network: its server is gone.
+        resolv.write_text(f"nameserver {host.address(99)}\n")
+        with Agent(config_of()) as agent:
+            agent.stderr.wait_for("does not resolve")
+            resolv.write_text(right)
+            send_until(agent, receiver, "n.moved")
+
+
 @test("of several addresses one that nobody listens at is left for another")
 def _():
     with Host() as host, NameServer(host) as server, host.receiver(12) as receiver:
