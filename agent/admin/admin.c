@@ -1,12 +1,10 @@
 #include "admin/admin.h"
 
 #include <event2/buffer.h>
-#include <event2/bufferevent.h>
 #include <event2/event.h>
 #include <event2/keyvalq_struct.h>
-#include <netinet/in.h>
 #include <stdlib.h>
-#include <strings.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "admin/history.h"
@@ -91,79 +89,6 @@ void page_send_error(struct evhttp_request *request, int status, const char *tex
 	page_send(request, status, "text/plain; charset=utf-8", (struct span){line, (size_t)len});
 }
 
-/* ---- who may ask ---- */
-
-/* `Host: NAME:PORT` without the port. */
-static struct span host_name(const char *host)
-{
-	const char *end = *host == '[' ? strchr(host, ']') : strrchr(host, ':');
-
-	if (*host == '[')
-		return (struct span){host + 1, end == NULL ? 0 : (size_t)(end - host - 1)};
-	return (struct span){host, end == NULL ? strlen(host) : (size_t)(end - host)};
-}
-
-/* 127.0.0.0/8, ::1, localhost, or the address that is listened on. A page of another site that has had its name resolve to
- * this machine asks for that name. */
-static bool host_is_ours(const struct admin *admin, const char *host)
-{
-	struct span name = host_name(host);
-	char text[64];
-	struct in_addr address;
-	struct in6_addr address6;
-
-	if (name.len >= sizeof text)
-		return false;
-	memcpy(text, name.at, name.len);
-	text[name.len] = '\0';
-	if (strcasecmp(text, "localhost") == 0)
-		return true;
-	if (evutil_inet_pton(AF_INET, text, &address) == 1 && ntohl(address.s_addr) >> 24 == 127)
-		return true;
-	if (evutil_inet_pton(AF_INET6, text, &address6) == 1 && IN6_IS_ADDR_LOOPBACK(&address6))
-		return true;
-	return span_equal(name, host_name(admin->name));
-}
-
-/* Whether the client is on this machine: only there a browser can be led astray. */
-static bool is_from_here(struct evhttp_request *request)
-{
-	struct evhttp_connection *connection = evhttp_request_get_connection(request);
-
-	return listener_is_loopback(bufferevent_getfd(evhttp_connection_get_bufferevent(connection)));
-}
-
-static bool host_is_allowed(struct admin *admin, const struct page *page, struct evhttp_request *request)
-{
-	const char *host = evhttp_find_header(evhttp_request_get_input_headers(request), "Host");
-
-	if (host == NULL || !is_from_here(request) || (!admin->is_loopback && page != NULL && page->is_public))
-		return true;
-	return host_is_ours(admin, host);
-}
-
-/* A page of another site may not even make the browser ask: it could not read the answer, but keep the agent busy. */
-static bool site_is_allowed(const struct page *page, struct evhttp_request *request)
-{
-	const char *site = evhttp_find_header(evhttp_request_get_input_headers(request), "Sec-Fetch-Site");
-
-	return page == NULL || strncmp(page->path, "/api/", 5) != 0 || site == NULL || strcmp(site, "same-origin") == 0 ||
-	       strcmp(site, "none") == 0;
-}
-
-static bool api_is_allowed(struct admin *admin)
-{
-	switch (agent_view(admin->agent)->settings->admin_api) {
-	case ADMIN_API_ON:
-		return true;
-	case ADMIN_API_AUTO:
-		return admin->is_loopback;
-	case ADMIN_API_OFF:
-		return false;
-	}
-	return false;
-}
-
 /* ---- events come first ---- */
 
 static bool time_is_left(struct admin *admin)
@@ -220,19 +145,16 @@ static void admin_on_request(struct evhttp_request *request, void *context)
 	const char *path = uri == NULL ? NULL : evhttp_uri_get_path(uri);
 	const struct page *page = path == NULL ? NULL : page_find(path);
 	enum evhttp_cmd_type method = evhttp_request_get_command(request);
+	const char *refusal = access_refuses(admin, page, request);
 
 	connections_answer(admin->connections, request);
-	if (!host_is_allowed(admin, page, request)) {
-		page_send_error(request, 403, "this Host is not answered here: ask for localhost or for the agent's address");
-	} else if (!site_is_allowed(page, request)) {
-		page_send_error(request, 403, "pages of other sites are not answered");
+	if (refusal != NULL) {
+		page_send_error(request, 403, refusal);
 	} else if (method != EVHTTP_REQ_GET && method != EVHTTP_REQ_HEAD) {
 		evhttp_add_header(evhttp_request_get_output_headers(request), "Allow", "GET, HEAD");
 		page_send_error(request, HTTP_BADMETHOD, "only GET is answered");
 	} else if (page == NULL) {
 		page_send_error(request, HTTP_NOTFOUND, "there is no such page; / shows what the agent does");
-	} else if (!page->is_public && !api_is_allowed(admin)) {
-		page_send_error(request, 403, "answered on loopback only, because it shows events; `api: on` under `admin` allows it");
 	} else if (!page->is_probe && !time_is_left(admin)) {
 		evhttp_add_header(evhttp_request_get_output_headers(request), "Retry-After", "1");
 		page_send_error(request, HTTP_SERVUNAVAIL, "too many requests: events come first");

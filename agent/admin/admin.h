@@ -2,8 +2,10 @@
  * look: nothing here changes what the agent does.
  *
  *     admin.c         who answers what; the part that the agent carries along
+ *     access.c        who may ask for what
  *     connections.c   how many clients, and for how long
- *     metrics.c  status.c  events.c  rejected.c  explain.c  tap.c  probes.c      a page each
+ *     metrics.c  status.c  events.c  rejected.c  explain.c  tap.c  probes.c  home.c    a page each
+ *     tap_client.c    one who taps;  history.c   what was counted over the last minutes
  *     status.html     what stands at /, embedded by embed-page.sh */
 #ifndef STATSIDECAR_ADMIN_ADMIN_H
 #define STATSIDECAR_ADMIN_ADMIN_H

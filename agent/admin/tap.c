@@ -1,37 +1,19 @@
 #include "admin/tap.h"
 
-#include <event2/buffer.h>
-#include <event2/bufferevent.h>
 #include <event2/event.h>
 #include <event2/http.h>
-#include <inttypes.h>
 #include <stdlib.h>
 
 #include "admin/page.h"
+#include "admin/tap_client.h"
 #include "base/arena.h"
 #include "clock.h"
-#include "explain/explanation.h"
 
 enum {
 	CLIENTS_MAX = 16,
-	HELD_MAX = 256 * 1024,   /* bytes that a client has not taken yet */
-	INPUT_MAX = 1024,        /* bytes that a client may send meanwhile; nobody reads them */
-	STUCK_S = 30,            /* a client that takes nothing for so long is gone */
 	SHARE = 5,               /* explaining may take one such part of the time, */
 	BURST_MS = 50,           /* and so much at once */
 	REST_MS = 20,            /* then it looks away for so long */
-};
-
-struct client {
-	struct evhttp_request *request; /* NULL: a free place */
-	bool is_text;
-	bool has_match;
-	char *glob;
-	struct pattern match;
-	uint32_t outcomes; /* one bit each */
-	uint64_t left;     /* events until it ends; 0: none ends it */
-	uint64_t shown;
-	uint64_t lost;     /* not told yet */
 };
 
 struct tap {
@@ -39,7 +21,7 @@ struct tap {
 	struct explainer *explainer; /* of the present rules; NULL: not needed yet */
 	struct trace trace;          /* what the translator tells, passed on where a client wants it */
 	struct event *rest;          /* timer */
-	struct client clients[CLIENTS_MAX];
+	struct tap_client clients[CLIENTS_MAX];
 	size_t count;
 	bool is_watching;       /* the translator tells its steps */
 	bool is_named, is_unwanted; /* the present event */
@@ -51,58 +33,7 @@ struct tap {
 	size_t lens[2];
 };
 
-/* ---- to the clients ---- */
-
-static struct bufferevent *client_bufferevent(const struct client *client)
-{
-	struct evhttp_connection *connection = evhttp_request_get_connection(client->request);
-
-	return connection == NULL ? NULL : evhttp_connection_get_bufferevent(connection);
-}
-
-static void client_send(const struct client *client, struct span text)
-{
-	struct evbuffer *chunk = evbuffer_new();
-
-	if (chunk == NULL)
-		return;
-	evbuffer_add(chunk, text.at, text.len);
-	evhttp_send_reply_chunk(client->request, chunk);
-	evbuffer_free(chunk);
-}
-
-static bool client_has_room(const struct client *client)
-{
-	struct bufferevent *bufferevent = client_bufferevent(client);
-
-	return bufferevent != NULL && evbuffer_get_length(bufferevent_get_output(bufferevent)) < HELD_MAX;
-}
-
-static void client_tell_lost(struct client *client)
-{
-	char text[96];
-	int len;
-
-	if (client->lost == 0 || !client_has_room(client))
-		return;
-	len = snprintf(text, sizeof text, client->is_text ? "%s# %" PRIu64 " events were not shown\n" : "%s{\"lost\":%" PRIu64 "}\n",
-	               client->is_text && client->shown++ > 0 ? "\n" : "", client->lost);
-	client->lost = 0;
-	client_send(client, (struct span){text, (size_t)len});
-}
-
-static void client_show(struct client *client, struct span text)
-{
-	if (!client_has_room(client)) {
-		client->lost++;
-		return;
-	}
-	client_tell_lost(client);
-	if (client->is_text && client->shown > 0)
-		client_send(client, SPAN("\n"));
-	client->shown++;
-	client_send(client, text);
-}
+/* ---- clients that go ---- */
 
 static void tap_stop_watching(struct tap *tap)
 {
@@ -112,21 +43,21 @@ static void tap_stop_watching(struct tap *tap)
 }
 
 /* Its request and connection are not ours any more. */
-static void tap_forget(struct tap *tap, struct client *client)
+static void tap_forget(struct tap *tap, struct tap_client *client)
 {
 	free(client->glob);
-	*client = (struct client){.request = NULL};
+	*client = (struct tap_client){.request = NULL};
 	if (--tap->count > 0)
 		return;
 	tap_stop_watching(tap);
 	event_del(tap->rest);
 }
 
-static void tap_end(struct tap *tap, struct client *client)
+static void tap_end(struct tap *tap, struct tap_client *client)
 {
 	struct evhttp_request *request = client->request;
 
-	client_tell_lost(client);
+	tap_client_tell_lost(client);
 	evhttp_connection_set_closecb(evhttp_request_get_connection(request), NULL, NULL);
 	tap_forget(tap, client);
 	evhttp_send_reply_end(request);
@@ -202,7 +133,7 @@ static void tap_on_rested(evutil_socket_t fd, short what, void *context)
 		if (tap->clients[i].request == NULL)
 			continue;
 		tap->clients[i].lost += missed;
-		client_tell_lost(&tap->clients[i]);
+		tap_client_tell_lost(&tap->clients[i]);
 	}
 	tap->seen_at_rest += missed;
 	if (tap_has_time(tap))
@@ -213,20 +144,10 @@ static void tap_on_rested(evutil_socket_t fd, short what, void *context)
 
 /* ---- from the translator ---- */
 
-static bool client_takes_name(const struct client *client, struct span event)
-{
-	static const uint32_t nameless = UINT32_C(1) << OUTCOME_UNNAMED | UINT32_C(1) << OUTCOME_MALFORMED |
-	                                 UINT32_C(1) << OUTCOME_OVERSIZE;
-
-	if (client->request == NULL || (client->outcomes & ~nameless) == 0)
-		return false;
-	return !client->has_match || pattern_match(&client->match, event, NULL);
-}
-
 static bool tap_takes_name(const struct tap *tap, struct span event)
 {
 	for (size_t i = 0; i < CLIENTS_MAX; i++) {
-		if (client_takes_name(&tap->clients[i], event))
+		if (tap_client_takes_name(&tap->clients[i], event))
 			return true;
 	}
 	return false;
@@ -235,7 +156,7 @@ static bool tap_takes_name(const struct tap *tap, struct span event)
 static bool tap_takes_outcome(const struct tap *tap, enum outcome outcome)
 {
 	for (size_t i = 0; i < CLIENTS_MAX; i++) {
-		const struct client *client = &tap->clients[i];
+		const struct tap_client *client = &tap->clients[i];
 
 		if (client->request != NULL && !client->has_match && (client->outcomes >> outcome & 1) != 0)
 			return true;
@@ -330,25 +251,16 @@ static struct span tap_write(struct tap *tap, const struct explanation *explanat
 	return (struct span){tap->bytes[is_text], tap->lens[is_text]};
 }
 
-static bool client_takes(const struct client *client, const struct explanation *explanation)
-{
-	if (client->request == NULL || (client->outcomes >> explanation->outcome & 1) == 0)
-		return false;
-	if (!client->has_match)
-		return true;
-	return explanation->is_named && pattern_match(&client->match, explanation->identity.event, NULL);
-}
-
 static void tap_on_explained(void *context, const struct explanation *explanation)
 {
 	struct tap *tap = context;
 
 	for (size_t i = 0; i < CLIENTS_MAX; i++) {
-		struct client *client = &tap->clients[i];
+		struct tap_client *client = &tap->clients[i];
 
-		if (!client_takes(client, explanation))
+		if (!tap_client_takes(client, explanation))
 			continue;
-		client_show(client, tap_write(tap, explanation, client->is_text));
+		tap_client_show(client, tap_write(tap, explanation, client->is_text));
 		if (client->left > 0 && --client->left == 0)
 			tap_end(tap, client);
 	}
@@ -360,57 +272,7 @@ static void tap_on_explained(void *context, const struct explanation *explanatio
 
 /* ---- a client comes ---- */
 
-/* NULL, or what is wrong. */
-static const char *client_read_query(struct client *client, const char *query)
-{
-	const char *why = NULL;
-	size_t len = 0;
-	char *format = page_parameter(query, "format", &len);
-	char *outcome = page_parameter(query, "outcome", &len);
-	char *count = page_parameter(query, "n", &len);
-	char *end = count;
-
-	client->is_text = format != NULL && strcmp(format, "text") == 0;
-	if (format != NULL && !client->is_text && strcmp(format, "json") != 0)
-		why = "format is json or text";
-	client->outcomes = outcome == NULL ? UINT32_MAX : 0;
-	for (int i = 0; i < OUTCOME_COUNT && outcome != NULL; i++)
-		client->outcomes |= (uint32_t)(strcmp(outcome, outcome_names[i]) == 0) << i;
-	if (client->outcomes == 0)
-		why = "outcome is mapped, fallback, dropped, empty, unmapped, unnamed, malformed or oversize";
-	if (count != NULL)
-		client->left = strtoull(count, &end, 10);
-	if (count != NULL && (client->left == 0 || *end != '\0'))
-		why = "n is a number from 1 on";
-	free(format);
-	free(outcome);
-	free(count);
-	client->glob = page_parameter(query, "match", &len);
-	client->has_match = client->glob != NULL;
-	if (client->has_match && why == NULL && pattern_compile(&client->match, span_of(client->glob), &why) == 0)
-		why = NULL;
-	return why;
-}
-
-static void client_begin(struct client *client, struct tap *tap)
-{
-	struct evhttp_connection *connection = evhttp_request_get_connection(client->request);
-	struct evkeyvalq *headers = evhttp_request_get_output_headers(client->request);
-	struct bufferevent *bufferevent = evhttp_connection_get_bufferevent(connection);
-
-	evhttp_add_header(headers, "Content-Type", client->is_text ? "text/plain; charset=utf-8" : "application/x-ndjson");
-	evhttp_add_header(headers, "Cache-Control", "no-store");
-	evhttp_add_header(headers, "X-Content-Type-Options", "nosniff");
-	evhttp_add_header(headers, "Connection", "close");
-	evhttp_connection_set_closecb(connection, tap_on_close, tap);
-	evhttp_send_reply_start(client->request, HTTP_OK, NULL);
-	/* Only to learn that it is gone. */
-	bufferevent_setwatermark(bufferevent, EV_READ, 0, INPUT_MAX);
-	bufferevent_set_timeouts(bufferevent, NULL, &(struct timeval){.tv_sec = STUCK_S});
-	bufferevent_enable(bufferevent, EV_READ);
-}
-
-static struct client *tap_find_room(struct tap *tap)
+static struct tap_client *tap_find_room(struct tap *tap)
 {
 	for (size_t i = 0; i < CLIENTS_MAX; i++) {
 		if (tap->clients[i].request == NULL)
@@ -419,7 +281,7 @@ static struct client *tap_find_room(struct tap *tap)
 	return NULL;
 }
 
-static void tap_admit(struct tap *tap, struct client *client)
+static void tap_admit(struct tap *tap, struct tap_client *client)
 {
 	if (tap->explainer == NULL)
 		tap->explainer = explainer_new(agent_view(tap->agent)->mapping, tap_on_explained, tap);
@@ -428,20 +290,20 @@ static void tap_admit(struct tap *tap, struct client *client)
 		tap->spendable_ns = BURST_MS * NS_PER_MS;
 		tap_watch(tap);
 	}
-	client_begin(client, tap);
+	tap_client_begin(client, tap_on_close, tap);
 }
 
 void tap_answer(struct tap *tap, struct evhttp_request *request, const char *query)
 {
-	struct client *client = tap_find_room(tap);
+	struct tap_client *client = tap_find_room(tap);
 	const char *why;
 
 	if (client == NULL) {
 		page_send_error(request, HTTP_SERVUNAVAIL, "too many clients listen");
 		return;
 	}
-	*client = (struct client){.request = NULL};
-	why = client_read_query(client, query);
+	*client = (struct tap_client){.request = NULL};
+	why = tap_client_read_query(client, query);
 	if (why != NULL || evhttp_request_get_command(request) == EVHTTP_REQ_HEAD) {
 		free(client->glob);
 		client->glob = NULL;
