@@ -6,6 +6,7 @@ import re
 import socket
 
 from harness import (
+    IS_INSTRUMENTED,
     Agent,
     UdpReceiver,
     UnixReceiver,
@@ -75,7 +76,7 @@ def _(receiver_of):
         reap(pid)
         grown = agent.memory_kib("VmHWM") - memory
         check_all_once(lines, COUNT)
-        true(grown < 512, f"the agent's memory grew by {grown} KiB")
+        true(grown < 512 or IS_INSTRUMENTED, f"the agent's memory grew by {grown} KiB")
         counters = check_accounts(agent)
         equal(total(counters, "statsidecar_metrics_total", 'outcome="sent"'), 2 * COUNT)
 
@@ -91,7 +92,7 @@ def _(receiver_of):
         counters = check_accounts(agent)
         dropped = total(counters, "statsidecar_metrics_total", 'outcome="dropped"')
         true(dropped > COUNT, f"only {dropped} dropped: the test is none")
-        true(agent.memory_kib("VmHWM") - memory < 1024, "the agent's memory grew")
+        true(agent.memory_kib("VmHWM") - memory < 1024 or IS_INSTRUMENTED, "the agent's memory grew")
         true(total(counters, "statsidecar_output_errors_total", 'error="full"') > 0, "the reason is not counted")
 
 
@@ -206,7 +207,7 @@ def _(more):
         equal(sum("limits.names" in line for line in log), 1, "\n".join(log))
         grown = agent.memory_kib("VmHWM") - before
         print(f"# memory grew by {grown} KiB of {stated} KiB that were stated")
-        true(grown <= stated, f"memory grew by {grown} KiB; {stated} KiB were stated")
+        true(grown <= stated or IS_INSTRUMENTED, f"memory grew by {grown} KiB; {stated} KiB were stated")
 
 
 @test("a million random keys and values in relayed tags: memory as stated, what is too much becomes __other__")
@@ -243,7 +244,7 @@ def _():
         equal(sum("the tag user" in line for line in agent.stderr.all()), 1, "lines in the log")
         grown = agent.memory_kib("VmHWM") - before
         print(f"# memory grew by {grown} KiB of {stated} KiB that were stated")
-        true(grown <= stated, f"memory grew by {grown} KiB; {stated} KiB were stated")
+        true(grown <= stated or IS_INSTRUMENTED, f"memory grew by {grown} KiB; {stated} KiB were stated")
 
 
 main()
