@@ -1,5 +1,5 @@
-/* The cardinality guard alone, as one tag value passes it: hash, look-up. Prints one line of JSON, nanoseconds of CPU a value, the
- * fastest of some passes:
+/* The cardinality guard alone, as one tag value passes it: hash, look-up. Prints one line of JSON, nanoseconds of CPU a
+ * value, the fastest of some passes:
  *
  *     hash      the hash of the value
  *     known     with the look-up, of values that are in: what nearly every tag of every event takes

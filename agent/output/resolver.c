@@ -37,7 +37,7 @@ struct file_version {
 
 struct resolver {
 	struct event_base *base;
-	struct evdns_base *dns; /* NULL until it is needed */
+	struct evdns_base *dns;   /* NULL until it is needed */
 	struct file_version file; /* that it was made of */
 };
 
@@ -75,8 +75,8 @@ void resolver_free(struct resolver *resolver)
 	free(resolver);
 }
 
-/* Whether the file is another than when it was last looked at: written at boot after the agent has started, or for another
- * network. */
+/* Whether the file is another than when it was last looked at: written at boot after the agent has started, or for
+ * another network. */
 static bool resolver_file_changed(struct resolver *resolver)
 {
 	struct stat status;
@@ -84,8 +84,9 @@ static bool resolver_file_changed(struct resolver *resolver)
 
 	if (stat(RESOLV_CONF, &status) == 0)
 		now = (struct file_version){status.st_dev, status.st_ino, status.st_size, status.st_mtim};
-	if (now.device == resolver->file.device && now.inode == resolver->file.inode && now.size == resolver->file.size &&
-	    now.written.tv_sec == resolver->file.written.tv_sec && now.written.tv_nsec == resolver->file.written.tv_nsec)
+	if (now.device == resolver->file.device && now.inode == resolver->file.inode &&
+	    now.size == resolver->file.size && now.written.tv_sec == resolver->file.written.tv_sec &&
+	    now.written.tv_nsec == resolver->file.written.tv_nsec)
 		return false;
 	resolver->file = now;
 	return true;
@@ -130,8 +131,8 @@ static bool address_is_equal(const union address *a, socklen_t a_len, const stru
 	return a_len == b_len && memcmp(a, b, a_len) == 0;
 }
 
-/* Of several addresses the present one is kept while it is among them; where it may be dead, the one behind it is taken. NULL:
- * it is kept. */
+/* Of several addresses the present one is kept while it is among them; where it may be dead, the one behind it is
+ * taken. NULL: it is kept. */
 static const struct evutil_addrinfo *name_choose(const struct name *name, const struct evutil_addrinfo *found)
 {
 	const struct evutil_addrinfo *first = NULL;
@@ -308,6 +309,7 @@ bool name_is_loopback(const struct name *name)
 		return ntohl(name->address.v4.sin_addr.s_addr) >> 24 == 127;
 	if (name->address.any.sa_family == AF_INET6)
 		return IN6_IS_ADDR_LOOPBACK(&name->address.v6.sin6_addr) ||
-		       (IN6_IS_ADDR_V4MAPPED(&name->address.v6.sin6_addr) && name->address.v6.sin6_addr.s6_addr[12] == 127);
+		       (IN6_IS_ADDR_V4MAPPED(&name->address.v6.sin6_addr) &&
+		        name->address.v6.sin6_addr.s6_addr[12] == 127);
 	return false;
 }

@@ -1,8 +1,10 @@
-"""DogStatsD as the Datadog Agent reads it, by a grammar of the tests' own, written from the protocol's description and from nothing
-of this project. Stricter than any receiver: what the description does not allow is refused with a reason.
+"""DogStatsD as the Datadog Agent reads it, by a grammar of the tests' own, written from the protocol's
+description and from nothing of this project. Stricter than any receiver: what the description does not allow is
+refused with a reason.
 
     name:v[:v2…]|type[|@rate][|#k:v,k2:v2][|c:…][|e:…][|card:…][|T…]
-    _e{<title bytes>,<text bytes>}:title|text[|d:ts][|h:host][|k:key][|p:…][|s:source][|t:…][|#tags][|c:…][|e:…][|card:…]
+    _e{<title bytes>,<text bytes>}:title|text[|d:ts][|h:host][|k:key][|p:…][|s:source][|t:…][|#tags][|c:…][|e:…]
+        [|card:…]
     _sc|name|status[|d:ts][|h:host][|#tags][|c:…][|e:…][|card:…][|m:message]
 
 read(line) gives a Metric, an Event or a ServiceCheck, or raises Refused. Bytes in, text out.
@@ -197,7 +199,9 @@ def _read_event(line):
     title_len, text_len = map(int, lengths.groups())
     rest = line[lengths.end() :]
     title, bar, text = rest[:title_len], rest[title_len : title_len + 1], rest[title_len + 1 : title_len + 1 + text_len]
-    demand(len(title) == title_len and bar == b"|" and len(text) == text_len, "the lengths are not those of title and text")
+    demand(
+        len(title) == title_len and bar == b"|" and len(text) == text_len, "the lengths are not those of title and text"
+    )
     rest = rest[title_len + 1 + text_len :]
     demand(not rest or rest[:1] == b"|", f"{rest!r} behind the text")
     event = Event(title=_unescape(title), text=_unescape(text))

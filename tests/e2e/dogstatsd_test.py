@@ -1,5 +1,5 @@
-"""What goes to the Datadog Agent, judged by a grammar written from the protocol alone (dogstatsd_grammar.py): every kind, tags,
-origin and cardinality from the environment, over each transport, whatever the events hold."""
+"""What goes to the Datadog Agent, judged by a grammar written from the protocol alone (dogstatsd_grammar.py):
+every kind, tags, origin and cardinality from the environment, over each transport, whatever the events hold."""
 
 import json
 import struct
@@ -168,7 +168,13 @@ def _():
             {"external": "it-false,cn-web,pu-uid-1"},
             {"dd.internal.entity_id": "uid-1"},
         ),
-        ("a cardinality from the environment", "", {"DD_CARDINALITY": "orchestrator"}, {"cardinality": "orchestrator"}, {}),
+        (
+            "a cardinality from the environment",
+            "",
+            {"DD_CARDINALITY": "orchestrator"},
+            {"cardinality": "orchestrator"},
+            {},
+        ),
         ("a cardinality of its own", ", cardinality: none", {"DD_CARDINALITY": "high"}, {"cardinality": "none"}, {}),
         (
             "service tags; of env the configuration's counts",
@@ -205,8 +211,9 @@ def _():
 # ---- what events hold ----
 
 HOSTILE = [
-    "|", "a|b|#c:d", "x,host:evil", "a:b", ":", ",", "\n", "a\nforged:1|c", "\r\n", "\x00\x01\x7f", "ü€😀", "\\n", "m:", "|m:x",
-    "em:bolden", "#", "|#", "@0.5", "|c:in-1", "|card:high", "{}", "%s%n", " ", "a" * 300, "ü" * 300, "_e{1,1}:a|b", "_sc|x|0",
+    "|", "a|b|#c:d", "x,host:evil", "a:b", ":", ",", "\n", "a\nforged:1|c", "\r\n", "\x00\x01\x7f", "ü€😀", "\\n",
+    "m:", "|m:x", "em:bolden", "#", "|#", "@0.5", "|c:in-1", "|card:high", "{}", "%s%n", " ", "a" * 300, "ü" * 300,
+    "_e{1,1}:a|b", "_sc|x|0",
 ]  # fmt: skip
 
 
@@ -234,7 +241,9 @@ def _():
             equal(agent.wait(), 78)
             contains("\n".join(agent.stderr.all()), key)
             agent._clean()
-    config = "inputs: [{url: 'fifo://{dir}/pipe', format: statsd}]\nrules: [{match: '**', metrics: [{relay: '{event}'}]}]\n"
+    config = (
+        "inputs: [{url: 'fifo://{dir}/pipe', format: statsd}]\nrules: [{match: '**', metrics: [{relay: '{event}'}]}]\n"
+    )
     with UdpReceiver() as receiver, Agent(config + f"outputs: ['{receiver.url}']") as agent:
         write_pipe(agent.directory / "pipe", "a:1|c|#host:evil,dd.internal.entity_id:x,b:2|c:in-1|card:high")
         equal(read(receiver.datagrams(1)[0]), Metric(name="a", type="c", values=["1"], tags={"b": "2"}))
@@ -258,7 +267,10 @@ def _():
 
 @test("a sampled counter says its rate; the accounts tell the rest")
 def _():
-    rules = "\nrules: [{match: s, metrics: [{counter: s, sample_rate: 0.25}, {timer: t, value: n, unit: ms, sample_rate: 0.25}]}]"
+    rules = (
+        "\nrules: [{match: s, metrics: ["
+        "{counter: s, sample_rate: 0.25}, {timer: t, value: n, unit: ms, sample_rate: 0.25}]}]"
+    )
     with UdpReceiver() as receiver, Agent(config_of(receiver.url, rules=rules)) as agent:
         write_pipe(agent.directory / "pipe", *["s n=1"] * 400)
         wait_until(lambda: total(agent.counters(), "statsidecar_events_received_total") == 400, "the events")

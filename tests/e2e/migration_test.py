@@ -1,4 +1,5 @@
-"""docs/migration-statsd-exporter.md: every mapping has its counterpart, and every line that is shown becomes what is shown."""
+"""docs/migration-statsd-exporter.md: every mapping has its counterpart, and every line that is shown becomes
+what is shown."""
 
 import pathlib
 import re

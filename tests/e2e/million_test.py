@@ -1,5 +1,5 @@
-"""A million of everything: events against receivers that are slow or read nothing, tag values, identifiers. What is promised holds
-then too: each metric exactly once or counted, and no more memory than was stated."""
+"""A million of everything: events against receivers that are slow or read nothing, tag values, identifiers.
+What is promised holds then too: each metric exactly once or counted, and no more memory than was stated."""
 
 import os
 import re
@@ -63,7 +63,12 @@ def wait_until_full(path):
     os.close(pipe)
 
 
-@table([(f"{kind}, block: a million events, each metric exactly once; the writer waits; no more memory", r) for kind, r in KINDS])
+@table(
+    [
+        (f"{kind}, block: a million events, each metric exactly once; the writer waits; no more memory", r)
+        for kind, r in KINDS
+    ]
+)
 def _(receiver_of):
     with receiver_of() as receiver, Agent(pipe_to(receiver.url)) as agent:
         pid = writer(agent.directory / "pipe", 0, COUNT)
@@ -81,7 +86,12 @@ def _(receiver_of):
         equal(total(counters, "statsidecar_metrics_total", 'outcome="sent"'), 2 * COUNT)
 
 
-@table([(f"{kind}, drop: the writer of a million events never waits for a receiver that reads nothing", r) for kind, r in KINDS])
+@table(
+    [
+        (f"{kind}, drop: the writer of a million events never waits for a receiver that reads nothing", r)
+        for kind, r in KINDS
+    ]
+)
 def _(receiver_of):
     with receiver_of() as receiver, Agent(pipe_to(receiver.url, block=False)) as agent:
         wait_until(lambda: total(agent.counters(), "statsidecar_output_up") == 1, "the connection")
@@ -127,8 +137,13 @@ def _():
             counters = check_accounts(agent)
             equal(total(counters, "statsidecar_metrics_total", 'output="first",outcome="sent"'), 2 * COUNT)
             equal(total(counters, "statsidecar_metrics_total", 'output="dead",outcome="sent"'), 0)
-            true(total(counters, "statsidecar_metrics_total", 'output="stalled",outcome="dropped"') > COUNT, "it is not stalled")
-            healthy.read_until(lambda: healthy.received and b"g:%d|g" % (COUNT - 1) in healthy.received[-1], "the last one")
+            true(
+                total(counters, "statsidecar_metrics_total", 'output="stalled",outcome="dropped"') > COUNT,
+                "it is not stalled",
+            )
+            healthy.read_until(
+                lambda: healthy.received and b"g:%d|g" % (COUNT - 1) in healthy.received[-1], "the last one"
+            )
             check_all_once(healthy.all_lines(), COUNT)
 
 
@@ -164,9 +179,12 @@ def scattered(number):
 
 @table(
     [
-        ("a million random tag values and identifiers, one output: memory as stated, __other__, one line in the log", ""),
         (
-            "a million random tag values and identifiers, three outputs: memory as stated, __other__, one line in the log",
+            "a million random tag values and identifiers, one output: memory as stated, __other__, one line in the log",
+            "",
+        ),
+        (
+            "a million random tag values and identifiers, three outputs: memory as stated, __other__, one log line",
             ", {url: 'udp://127.0.0.1:9', name: a, dialect: graphite}, {url: 'udp://127.0.0.1:9', name: b}",
         ),
     ]
@@ -192,7 +210,9 @@ def _(more):
 
         wait_until(is_read, "the events")
         reap(pid)
-        wait_until(lambda: seen.take() or total(agent.counters(), "statsidecar_output_pending") == 0, "the last datagram")
+        wait_until(
+            lambda: seen.take() or total(agent.counters(), "statsidecar_output_pending") == 0, "the last datagram"
+        )
         seen.take()
         equal(len(seen.values), TAG_VALUES + 1, "different tag values")
         equal(len(seen.names), NAMES + 1, "different names")
@@ -236,7 +256,9 @@ def _():
 
         wait_until(is_read, "the events")
         reap(pid)
-        wait_until(lambda: is_read() and total(agent.counters(), "statsidecar_output_pending") == 0, "the last datagram")
+        wait_until(
+            lambda: is_read() and total(agent.counters(), "statsidecar_output_pending") == 0, "the last datagram"
+        )
         is_read()
         equal(len(values), TAG_VALUES + 1, "different tag values")
         true(0 < len(keys) <= 32, f"{len(keys)} keys have a value of their own")

@@ -1,4 +1,5 @@
-"""Outputs by name, across a network: a real DNS server, a receiver that moves, names that come late, as in Kubernetes."""
+"""Outputs by name, across a network: a real DNS server, a receiver that moves, names that come late, as in
+Kubernetes."""
 
 import time
 
@@ -15,7 +16,8 @@ rules:
 
 def config_of(options="", host=NAME, scheme="udp"):
     return (
-        f"inputs: ['fifo://{{dir}}/pipe']\noutputs: [{{url: '{scheme}://{host}:8125', resolve_interval: 1s{options}}}]" + RULES
+        f"inputs: ['fifo://{{dir}}/pipe']\noutputs: [{{url: '{scheme}://{host}:8125', resolve_interval: 1s{options}}}]"
+        + RULES
     )
 
 
@@ -38,7 +40,9 @@ def send_until(agent, receiver, name):
     return sent
 
 
-@table([(f"{v}: the receiver moves to another address, metrics follow with the next answer", v) for v in ("IPv4", "IPv6")])
+@table(
+    [(f"{v}: the receiver moves to another address, metrics follow with the next answer", v) for v in ("IPv4", "IPv6")]
+)
 def _(version):
     is_v6 = version == "IPv6"
     with Host() as host, NameServer(host) as server:
@@ -108,7 +112,12 @@ def _():
             true(not any("n.lost" in line for line in receiver.all_lines()), "a dropped metric was sent")
 
 
-@table([(f"{scheme}: a name that does not exist at start, with block: nothing is lost", scheme) for scheme in ("udp", "tcp")])
+@table(
+    [
+        (f"{scheme}: a name that does not exist at start, with block: nothing is lost", scheme)
+        for scheme in ("udp", "tcp")
+    ]
+)
 def _(scheme):
     with Host() as host, NameServer(host) as server, Agent(config_of(", when_full: block", scheme=scheme)) as agent:
         agent.stderr.wait_for("does not resolve")

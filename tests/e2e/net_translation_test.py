@@ -1,6 +1,6 @@
-"""The trap of connection tracking: where addresses are translated on the way (a Kubernetes service), the kernel remembers for each
-source port which receiver it led to, and every datagram makes it remember for longer. With `reopen_interval` the metrics come back
-when that receiver is gone, without it they do not."""
+"""The trap of connection tracking: where addresses are translated on the way (a Kubernetes service), the kernel
+remembers for each source port which receiver it led to, and every datagram makes it remember for longer. With
+`reopen_interval` the metrics come back when that receiver is gone, without it they do not."""
 
 import socket
 
@@ -84,7 +84,9 @@ def _():
                 with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
                     other.sendto(b"t.other:1|c", (SERVICE, 8126))
                     equal(next_of_keeps.lines(1), ["t.other:1|c"])
-                true(f"sport={keeps.ports.pop()} dport=8126" in conntrack(), "the kernel does not remember the old port")
+                true(
+                    f"sport={keeps.ports.pop()} dport=8126" in conntrack(), "the kernel does not remember the old port"
+                )
 
 
 def conntrack():

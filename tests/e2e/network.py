@@ -1,6 +1,7 @@
-"""A network of the test's own: the test and its agent in one network namespace, hosts in others, joined by a pair of virtual cards
-each; a DNS server and address translation from Debian, fetched as the real servers are. Nothing of the machine is changed, and
-nothing stays behind: namespaces, cards and mounts end with their processes.
+"""A network of the test's own: the test and its agent in one network namespace, hosts in others, joined by a
+pair of virtual cards each; a DNS server and address translation from Debian, fetched as the real servers are.
+Nothing of the machine is changed, and nothing stays behind: namespaces, cards and mounts end with their
+processes.
 
     with Host("192.0.2", "fd00:2::") as host, host.receiver(11) as receiver: ...
 
@@ -142,7 +143,6 @@ class Host:
         """A UDP receiver on an address that exists with it."""
         return HostReceiver(self, number, port, is_v6)
 
-
     def listener(self, number, port=8125):
         """A TCP receiver, on an address that exists already."""
         with self.inside():
@@ -165,7 +165,7 @@ class HostReceiver(UdpReceiver):
 
 
 class NameServer:
-    """dnsmasq on a host, the only one that /etc/resolv.conf names as long as it is there; it knows what it is told and nothing else."""
+    """dnsmasq on a host, the only one that /etc/resolv.conf names as long as it is there; it knows what it is told."""
 
     def __init__(self, host, number=53, resolv=""):
         self.host, self.number, self.resolv = host, number, resolv
@@ -194,9 +194,20 @@ class NameServer:
         started = self.log().count("started")
         self._process = subprocess.Popen(
             self.host.command(
-                find_program(root, "dnsmasq"), "--conf-file=/dev/null", "--keep-in-foreground", "--user=root", "--pid-file=",
-                "--no-resolv", "--no-hosts", "--bind-interfaces", f"--listen-address={self.host.address(self.number)}",
-                f"--addn-hosts={self.directory / 'names'}", "--local-ttl=0", "--local=/test/", "--log-queries", "--log-facility=-",
+                find_program(root, "dnsmasq"),
+                "--conf-file=/dev/null",
+                "--keep-in-foreground",
+                "--user=root",
+                "--pid-file=",
+                "--no-resolv",
+                "--no-hosts",
+                "--bind-interfaces",
+                f"--listen-address={self.host.address(self.number)}",
+                f"--addn-hosts={self.directory / 'names'}",
+                "--local-ttl=0",
+                "--local=/test/",
+                "--log-queries",
+                "--log-facility=-",
             ),  # fmt: skip
             stdin=subprocess.DEVNULL,
             stdout=self._log,

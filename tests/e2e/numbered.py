@@ -1,5 +1,5 @@
-"""Numbered events: a configuration that makes a counter and a gauge of each, a process that writes them, and the check that each
-arrived once, in order."""
+"""Numbered events: a configuration that makes a counter and a gauge of each, a process that writes them, and
+the check that each arrived once, in order."""
 
 import collections
 import os
@@ -56,9 +56,13 @@ def check_accounts(agent, metrics_per_event=2):
     """The accounts balance, those of each output too; returns the counters."""
     counters = agent.check_balance()
     made = metrics_per_event * total(counters, "statsidecar_events_received_total")
-    outputs = {key.split('output="')[1].split('"')[0] for key in counters if key.startswith("statsidecar_metrics_total")}
+    outputs = {
+        key.split('output="')[1].split('"')[0] for key in counters if key.startswith("statsidecar_metrics_total")
+    }
     for output in outputs:
         label = f'output="{output}"'
-        told = total(counters, "statsidecar_metrics_total", label) + total(counters, "statsidecar_output_pending", label)
+        told = total(counters, "statsidecar_metrics_total", label) + total(
+            counters, "statsidecar_output_pending", label
+        )
         equal(told, made, f"{output}: sent + dropped + filtered + sampled out + pending, made")
     return counters

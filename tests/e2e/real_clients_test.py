@@ -1,7 +1,6 @@
-"""Real StatsD clients (npm's hot-shots, Debian's python3-statsd and ruby-statsd) send to inputs with `format: statsd`; what they send is
-renamed and tagged by rules, relayed, and has the same values at a real receiver (npm's statsd with Graphite), as well as by the tests'
-grammar of DogStatsD.
-"""
+"""Real StatsD clients (npm's hot-shots, Debian's python3-statsd and ruby-statsd) send to inputs with `format:
+statsd`; what they send is renamed and tagged by rules, relayed, and has the same values at a real receiver
+(npm's statsd with Graphite), as well as by the tests' grammar of DogStatsD."""
 
 import atexit
 import functools
@@ -40,7 +39,9 @@ client.set("users", "bob");
 client.set("users", "ann");
 for (let i = 0; i < SAMPLED; i++) client.increment("sampled", 1, 0.5);
 client.close((error) => process.exit(error ? 1 : 0));
-""".replace("SAMPLED", str(SAMPLED))
+""".replace(
+    "SAMPLED", str(SAMPLED)
+)
 
 PYTHON_STATSD = f"""
 import sys
@@ -153,7 +154,9 @@ def _(client, run_client, protocol):
 
 def series(client, kind, name, leaf, condition):
     target = ".".join(filter(None, ["stats", kind, "relayed", name, leaf]))
-    return real().wait_for(f"seriesByTag('name={target}','client={client}')", lambda found: len(found) and condition(found))
+    return real().wait_for(
+        f"seriesByTag('name={target}','client={client}')", lambda found: len(found) and condition(found)
+    )
 
 
 def check_graphite(client, agent):
@@ -203,8 +206,8 @@ def _():
     modules = npm("hot-shots@17.1.1") / "node_modules"
     script = """
 const StatsD = require("hot-shots");
-const client = new StatsD({host: "127.0.0.1", port: Number(process.argv[1]), prefix: "a.", datadog: true, includeDatadogTelemetry: false,
-    containerID: "abc", cardinality: "high", globalTags: {team: "shop"}});
+const client = new StatsD({host: "127.0.0.1", port: Number(process.argv[1]), prefix: "a.", datadog: true,
+    includeDatadogTelemetry: false, containerID: "abc", cardinality: "high", globalTags: {team: "shop"}});
 client.distribution("size", 5, {user: "ann"});
 client.histogram("size", 6);
 client.close(() => process.exit(0));

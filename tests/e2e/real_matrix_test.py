@@ -1,7 +1,6 @@
-"""What real receivers make of each kind of metric in each dialect: sent through the agent, read back from the receiver, and put beside
-the tables of docs/receivers.md, whose cells say exactly what was found. DogStatsD, which no receiver here reads as a whole, is
-judged by the tests' own grammar (dogstatsd_grammar.py).
-"""
+"""What real receivers make of each kind of metric in each dialect: sent through the agent, read back from the
+receiver, and put beside the tables of docs/receivers.md, whose cells say exactly what was found. DogStatsD,
+which no receiver here reads as a whole, is judged by the tests' own grammar (dogstatsd_grammar.py)."""
 
 import atexit
 import functools
@@ -9,7 +8,21 @@ import json
 import re
 
 import dogstatsd_grammar
-from harness import SOURCE, Agent, Failure, Skip, UdpReceiver, equal, main, skip, table, test, total, wait_until, write_pipe
+from harness import (
+    SOURCE,
+    Agent,
+    Failure,
+    Skip,
+    UdpReceiver,
+    equal,
+    main,
+    skip,
+    table,
+    test,
+    total,
+    wait_until,
+    write_pipe,
+)
 from real_servers import Collectd, Netdata, StatsdGraphite, StatsdParser
 
 DOCUMENT = SOURCE / "docs/receivers.md"
@@ -173,7 +186,11 @@ class OfCollectd:
         else:
             prefix = "gauge" if kind in ("gauge", "below") else "derive"
             value = until(lambda: self.real.values(f"{prefix}-{name}"))[-1]
-        equal(any(listed.endswith(name) or f"-{name}-" in listed for listed in self.real.listed()), True, f"{name} is listed")
+        equal(
+            any(listed.endswith(name) or f"-{name}-" in listed for listed in self.real.listed()),
+            True,
+            f"{name} is listed",
+        )
         return Found(value, where=where)
 
 
@@ -187,7 +204,11 @@ class OfNetdata:
 
     def read(self, kind, name, want):
         if kind in ("event", "check"):
-            until(lambda: re.search({"event": r"'_e\{", "check": "'_sc'"}[kind] + ".* unknown metric type", self.real.log()))
+            until(
+                lambda: re.search(
+                    {"event": r"'_e\{", "check": "'_sc'"}[kind] + ".* unknown metric type", self.real.log()
+                )
+            )
             return "refused"
         if self.dialect == "graphite":
             until(lambda: re.search(f"NEW STATSD METRIC '[a-z]+': '{name};step'", self.real.log()))
@@ -264,7 +285,9 @@ class OfGrammar:
         lines = []
 
         def is_complete():
-            lines[:] = [dogstatsd_grammar.read(line.encode()) for line in self.real.all_lines() if line.startswith(lead)]
+            lines[:] = [
+                dogstatsd_grammar.read(line.encode()) for line in self.real.all_lines() if line.startswith(lead)
+            ]
             return len(lines) >= count
 
         until(is_complete)
@@ -287,7 +310,9 @@ class OfGrammar:
         return sum(values) / float(lines[0].rate or 1)
 
     def type(self, kind):
-        return {"timer": "ms", "gauge": "g", "below": "g", "set": "s", "histogram": "h", "distribution": "d"}.get(kind, "c")
+        return {"timer": "ms", "gauge": "g", "below": "g", "set": "s", "histogram": "h", "distribution": "d"}.get(
+            kind, "c"
+        )
 
 
 RECEIVERS = [OfStatsd, OfCollectd, OfNetdata, OfParser, OfGrammar]
@@ -303,7 +328,9 @@ def columns_of(title):
     rows = re.findall(r"^\|(.*)\|$", text[1].split("\n## ")[0], re.MULTILINE)
     head, _, *cells = [[cell.strip() for cell in row.split("|")] for row in rows]
     return {
-        dialect.strip("`"): {row[0]: row[at] for row in cells} for at, dialect in enumerate(head) if dialect.startswith("`")
+        dialect.strip("`"): {row[0]: row[at] for row in cells}
+        for at, dialect in enumerate(head)
+        if dialect.startswith("`")
     }
 
 
@@ -380,7 +407,8 @@ def _():
 def _():
     server = real(Netdata)
     with Agent(
-        f"inputs: ['fifo://{{dir}}/pipe']\noutputs: [{{url: '{server.tcp_url}', dialect: statsd, prefix: 'tcp.'}}]" + RULES
+        f"inputs: ['fifo://{{dir}}/pipe']\noutputs: [{{url: '{server.tcp_url}', dialect: statsd, prefix: 'tcp.'}}]"
+        + RULES
     ) as agent:
         wait_until(lambda: total(agent.counters(), "statsidecar_output_up") == 1, "the connection")
         write_pipe(agent.directory / "pipe", *EVENTS["counter"], *EVENTS["timer"], *EVENTS["gauge"])

@@ -456,8 +456,8 @@ class StatsdGraphite(Stack):
 
 
 class Collectd(Stack):
-    """Debian's collectd with its statsd plugin: a strict reader of plain StatsD. What it made of it is read from the files of its csv
-    plugin and from the values that its unixsock plugin lists."""
+    """Debian's collectd with its statsd plugin: a strict reader of plain StatsD. What it made of it is read from the
+    files of its csv plugin and from the values that its unixsock plugin lists."""
 
     def __init__(self):
         self._debian = debian("collectd-core")

@@ -211,7 +211,9 @@ def _(kind, url):
         equal(agent.outcomes()["oversize"], 1)
 
 
-@each_kind("a thousand connections: as many as are allowed are read, each with its unfinished line, in the memory that is stated")
+@each_kind(
+    "a thousand connections: those allowed are read, each with its unfinished line, in the memory that is stated"
+)
 def _(kind, url):
     config = f"inputs: [{{url: '{url}', max_connections: 1000}}]\n"
     with UdpReceiver() as receiver, Agent(config + f"outputs: ['{receiver.url}']" + RULES) as agent:
@@ -253,7 +255,9 @@ def descriptors_of(agent):
     return len(agent.descriptors())
 
 
-@each_kind("a thousand connections that say nothing and go: the default number is kept, the rest is refused, others are served")
+@each_kind(
+    "a thousand connections that say nothing and go: the default number is kept, the rest is refused, others are served"
+)
 def _(kind, url):
     inputs = f"inputs: ['{url}', 'fifo://{{dir}}/pipe']\n"
     with UdpReceiver() as receiver, Agent(inputs + f"outputs: ['{receiver.url}']" + RULES) as agent:
@@ -325,9 +329,14 @@ def _(kind, _url):
         write_pipe(agent.directory / "pipe", *[f"t.a n={n}\n".encode() * 100 for n in range(count // 100)])
         wait_until(lambda: total(agent.counters(), "statsidecar_events_received_total") == count, "all events")
         counters = agent.check_balance()
-        true(total(counters, "statsidecar_metrics_total", 'outcome="dropped"') > 0, "nothing was dropped: the test is none")
+        true(
+            total(counters, "statsidecar_metrics_total", 'outcome="dropped"') > 0,
+            "nothing was dropped: the test is none",
+        )
         equal(
-            total(counters, "statsidecar_metrics_total") + total(counters, "statsidecar_output_pending"), count, "accounts"
+            total(counters, "statsidecar_metrics_total") + total(counters, "statsidecar_output_pending"),
+            count,
+            "accounts",
         )
 
         def everything_sent():
@@ -372,7 +381,10 @@ def _(kind, _url):
             os.unlink(address)
         agent.stderr.wait_for("is away")
         write_pipe(agent.directory / "pipe", "t.a n=2")
-        wait_until(lambda: agent.counters()[f'statsidecar_metrics_total{{output="{listener.url}",outcome="dropped"}}'] == 1, "a drop")
+        wait_until(
+            lambda: agent.counters()[f'statsidecar_metrics_total{{output="{listener.url}",outcome="dropped"}}'] == 1,
+            "a drop",
+        )
         equal(total(agent.counters(), "statsidecar_output_up"), 0)
         with Listener(kind, address) as listener:
             listener.accept()

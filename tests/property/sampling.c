@@ -1,5 +1,5 @@
-/* `sample_rate` over a million events: for each of twenty seeds, and each rate, the share that is sent is within four standard
- * deviations of the rate. An argument gives another number of events. */
+/* `sample_rate` over a million events: for each of twenty seeds, and each rate, the share that is sent is within four
+ * standard deviations of the rate. An argument gives another number of events. */
 #include <math.h>
 #include <stdlib.h>
 
@@ -28,9 +28,9 @@ static bool check_share(const struct output_accounts *account, double rate, uint
 	const double deviation = sqrt((double)events * rate * (1 - rate));
 	const bool is_within = fabs(sent - expected) < 4 * deviation;
 	if (account->filtered != 2 * events || account->sent != (uint64_t)sent || !is_within)
-		tap_note("seed %d, rate %g: %.0f of %llu sent, %+.1f standard deviations; sent %llu, filtered %llu", seed, rate, sent,
-		         (unsigned long long)events, (sent - expected) / deviation, (unsigned long long)account->sent,
-		         (unsigned long long)account->filtered);
+		tap_note("seed %d, rate %g: %.0f of %llu sent, %+.1f standard deviations; sent %llu, filtered %llu",
+		         seed, rate, sent, (unsigned long long)events, (sent - expected) / deviation,
+		         (unsigned long long)account->sent, (unsigned long long)account->filtered);
 	return account->filtered == 2 * events && account->sent == (uint64_t)sent && is_within;
 }
 
@@ -48,7 +48,8 @@ static void run_seed(int seed, uint64_t events)
 		rig.sinks[i].text = NULL;
 	}
 	/* Every second one has only a few bits. */
-	translator_set_seed(rig.translator, seed % 2 ? (uint64_t)seed : UINT64_C(0x9E3779B97F4A7C15) * (uint64_t)(seed + 1));
+	translator_set_seed(rig.translator,
+	                    seed % 2 ? (uint64_t)seed : UINT64_C(0x9E3779B97F4A7C15) * (uint64_t)(seed + 1));
 	for (uint64_t left = events, some; left > 0; left -= some) {
 		some = left < CHUNK_EVENTS ? left : CHUNK_EVENTS;
 		rig_read(&rig, 0, (struct span){text, 2 * some}, sizeof(text));

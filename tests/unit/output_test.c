@@ -42,7 +42,8 @@ static void begin(struct fixture *fixture, enum transport transport)
 	ck_assert_ptr_nonnull(mkdtemp(fixture->directory));
 	snprintf(fixture->path, sizeof fixture->path, "%s/receiver", fixture->directory);
 	fixture->base = event_base_new();
-	fixture->owner = (struct output_owner){.base = fixture->base, .relieved = ignore_relieved, .ended = ignore_ended};
+	fixture->owner =
+		(struct output_owner){.base = fixture->base, .relieved = ignore_relieved, .ended = ignore_ended};
 	fixture->settings = (struct output_settings){
 		.endpoint = {.transport = transport, .url = "unix:///receiver", .path = fixture->path},
 		.label = "receiver",
