@@ -142,12 +142,59 @@ START_TEST(delivers_with_the_first_try_after_the_receiver_is_back)
 }
 END_TEST
 
+/* A line of len bytes, sent at once. */
+static void make_line(struct fixture *fixture, size_t len)
+{
+	struct packer *packer = &fixture->output->packer;
+	char *out = packer_reserve(packer);
+
+	ck_assert_ptr_nonnull(out);
+	memset(out, 'a', len);
+	packer_commit(packer, len);
+	output_flush(fixture->output);
+}
+
+/* EMSGSIZE and EAGAIN concern one datagram each: it is dropped, and the socket kept. */
+START_TEST(keeps_the_socket_whatever_one_datagram_meets)
+{
+	const int smallest = 1;
+	struct fixture fixture;
+	struct output_accounts *accounts = &fixture.accounts;
+	int receiver, fd;
+
+	begin(&fixture, TRANSPORT_UNIX);
+	receiver = receiver_open(&fixture, SOCK_DGRAM);
+	tick(&fixture);
+	fd = fixture.output->fd;
+	ck_assert_int_eq(setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &smallest, sizeof smallest), 0);
+	make_line(&fixture, 100);
+	make_line(&fixture, LINE_OUT_MAX);
+	ck_assert_uint_eq(accounts->sent, 1);
+	ck_assert_uint_eq(accounts->dropped, 1);
+	ck_assert_uint_eq(accounts->errors[OUTPUT_ERROR_TOO_LONG], 1);
+	/* Nobody reads: the queue is full some time. */
+	for (int i = 0; i < 1000 && accounts->errors[OUTPUT_ERROR_FULL] == 0; i++)
+		make_line(&fixture, 100);
+	ck_assert_uint_eq(accounts->errors[OUTPUT_ERROR_FULL], 1);
+	ck_assert_uint_eq(accounts->dropped, 2);
+	/* There is room again, in the same socket. */
+	ck_assert_int_eq(recv(receiver, (char[100]){0}, 100, MSG_DONTWAIT), 100);
+	make_line(&fixture, 100);
+	ck_assert_uint_eq(accounts->dropped, 2);
+	ck_assert_int_eq(fixture.output->fd, fd);
+	ck_assert(fixture.output->is_open);
+	close(receiver);
+	end(&fixture);
+}
+END_TEST
+
 Suite *output_suite(void)
 {
 	Suite *suite = suite_create("output");
 	TCase *all = tcase_create("output");
 	tcase_add_loop_test(all, waits_longer_and_longer_but_at_most_a_second, 0, ARRAY_LEN(transports));
 	tcase_add_loop_test(all, delivers_with_the_first_try_after_the_receiver_is_back, 0, ARRAY_LEN(transports));
+	tcase_add_test(all, keeps_the_socket_whatever_one_datagram_meets);
 	suite_add_tcase(suite, all);
 	return suite;
 }
