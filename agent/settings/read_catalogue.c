@@ -10,7 +10,7 @@ static const struct setting identify_settings[] = {
 	 .help = "the first of these that is a non-empty text identifies the event"},
 	{.key = "payload", .type = SETTING_TEXTS, .offset = offsetof(struct identify_model, payload),
 	 .shown = "[payload, data]", .help = "objects whose fields read as if they stood at the top; at most 4"},
-	{.key = "strip", .type = SETTING_TEXTS, .offset = offsetof(struct identify_model, strip), .shown = "[]",
+	{.key = "strip", .type = SETTING_TEXTS, .offset = offsetof(struct identify_model, strip),
 	 .help = "prefixes of identifiers; the first that fits is taken off, once"},
 };
 

@@ -7,8 +7,10 @@ static const struct setting pattern_settings[] = {
 	{.key = "find", .type = SETTING_TEXTS, .offset = offsetof(struct classify_pattern_model, find),
 	 .help = "texts, one of which is found, in any case"},
 	{.key = "when", .type = SETTING_TEXTS, .offset = offsetof(struct classify_pattern_model, when.all),
+	 .takes = "list of conditions",
 	 .help = "conditions, all of which must hold"},
 	{.key = "any", .type = SETTING_TEXTS, .offset = offsetof(struct classify_pattern_model, when.any),
+	 .takes = "list of conditions",
 	 .help = "conditions, one of which must hold"},
 	{.key = "is", .type = SETTING_TEXT, .flags = SETTING_REQUIRED,
 	 .offset = offsetof(struct classify_pattern_model, is), .help = "the class"},
@@ -58,7 +60,7 @@ static void read_between(struct reader *reader, const struct node *node, void *t
 
 static const struct setting field_settings[] = {
 	{.key = "events", .type = SETTING_TEXTS, .offset = offsetof(struct field_variant_model, events),
-	 .shown = "every event", .help = "globs: which events this applies to"},
+	 .takes = "list of globs", .shown = "every event", .help = "globs: which events this applies to"},
 	{.key = "from", .type = SETTING_TEXTS, .offset = offsetof(struct field_variant_model, from),
 	 .help = "payload fields; the first that is present and not empty counts"},
 	{.key = "between", .type = SETTING_OWN, .read = read_between, .takes = "list of two fields",
@@ -66,6 +68,7 @@ static const struct setting field_settings[] = {
 	{.key = "classify", .type = SETTING_TEXT, .offset = offsetof(struct field_variant_model, classify),
 	 .help = "the field whose text the patterns are tried on"},
 	{.key = "patterns", .type = SETTING_OWN, .read = read_patterns, .takes = "list of maps",
+	 .shown = "required with classify",
 	 .help = "in order; the first that holds says the value"},
 	{.key = "default", .type = SETTING_TEXT, .offset = offsetof(struct field_variant_model, default_value),
 	 .help = "the value where nothing was found, or no pattern holds"},

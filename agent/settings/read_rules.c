@@ -50,16 +50,17 @@ static const struct setting metric_settings[] = {
 	{.key = "value", .type = SETTING_TEXT, .offset = offsetof(struct metric_model, value),
 	 .shown = "1 for a counter, else required", .help = "a field's name, or a number"},
 	{.key = "unit", .type = SETTING_CHOICE, .offset = offsetof(struct metric_model, unit), .min = UNIT_S,
-	 .choices = unit_names, .shown = "required on timers; on histogram and distribution: as it is",
-	 .help = "of the value, which goes out in milliseconds"},
+	 .choices = unit_names, .shown = "required on timers, else none",
+	 .help = "of the value, which goes out in milliseconds; histogram and distribution without one: as it is"},
 	{.key = "when", .type = SETTING_TEXTS, .offset = offsetof(struct metric_model, when.all),
-	 .help = "conditions, all of which must hold"},
+	 .takes = "list of conditions", .help = "conditions, all of which must hold"},
 	{.key = "any", .type = SETTING_TEXTS, .offset = offsetof(struct metric_model, when.any),
-	 .help = "conditions, one of which must hold"},
+	 .takes = "list of conditions", .help = "conditions, one of which must hold"},
 	{.key = "tags", .type = SETTING_TEMPLATE_TAGS, .offset = offsetof(struct metric_model, tags),
 	 .help = "tags of this metric; they come first"},
 	{.key = "sample_rate", .type = SETTING_TEXT, .offset = offsetof(struct metric_model, sample_rate),
-	 .shown = "1", .help = "the share that is sent, above 0 and at most 1; not for gauges and sets"},
+	 .takes = "number", .shown = "1",
+	 .help = "the share that is sent, above 0 and at most 1; not for gauges and sets"},
 };
 
 const struct table metric_table = {"a metric", "rules[].metrics[]", metric_settings, ARRAY_LEN(metric_settings)};
@@ -70,11 +71,12 @@ static const struct setting event_settings[] = {
 	{.key = "text", .type = SETTING_TEMPLATE, .flags = SETTING_REQUIRED,
 	 .offset = offsetof(struct metric_model, text), .help = "the event's text"},
 	{.key = "alert", .type = SETTING_TEXT, .offset = offsetof(struct metric_model, alert), .shown = "info",
-	 .help = "error, warning, info or success"},
+	 .takes = "error, warning, info or success",
+	 .help = "how it is shown"},
 	{.key = "key", .type = SETTING_TEMPLATE, .offset = offsetof(struct metric_model, key),
 	 .help = "events of one key are shown as one"},
 	{.key = "priority", .type = SETTING_TEXT, .offset = offsetof(struct metric_model, priority), .shown = "normal",
-	 .help = "normal or low"},
+	 .takes = "normal or low", .help = "whether it is shown at all times"},
 	{.key = "source", .type = SETTING_TEMPLATE, .offset = offsetof(struct metric_model, source),
 	 .help = "the name of the source type"},
 };
@@ -85,7 +87,8 @@ static const struct setting service_check_settings[] = {
 	{.key = "name", .type = SETTING_TEMPLATE, .flags = SETTING_REQUIRED,
 	 .offset = offsetof(struct metric_model, name), .help = "the name of the check; prefixes come before it"},
 	{.key = "status", .type = SETTING_TEXT, .flags = SETTING_REQUIRED,
-	 .offset = offsetof(struct metric_model, status), .help = "ok, warning, critical or unknown"},
+	 .offset = offsetof(struct metric_model, status), .takes = "ok, warning, critical or unknown",
+	 .help = "the status"},
 	{.key = "message", .type = SETTING_TEMPLATE, .offset = offsetof(struct metric_model, text),
 	 .help = "what the check says"},
 };
@@ -235,7 +238,8 @@ static void read_metrics(struct reader *reader, const struct node *node, void *t
 
 static const struct setting rule_settings[] = {
 	{.key = "match", .type = SETTING_TEXTS, .flags = SETTING_REQUIRED,
-	 .offset = offsetof(struct rule_model, match), .help = "an identifier, a glob, or a list of them"},
+	 .offset = offsetof(struct rule_model, match), .takes = "list of globs",
+	 .help = "an identifier, a glob, or a list of them"},
 	{.key = "name", .type = SETTING_TEXT, .offset = offsetof(struct rule_model, name), .shown = "FILE:LINE",
 	 .help = "the rule's label"},
 	{.key = "tags", .type = SETTING_TEMPLATE_TAGS, .offset = offsetof(struct rule_model, tags),

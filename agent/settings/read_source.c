@@ -7,11 +7,11 @@
 static const struct setting source_settings[] = {
 	{.key = "include", .type = SETTING_TEXTS, .offset = OF(include),
 	 .help = "packs by name, files by path relative to this one; globs in byte order"},
-	{.key = "prefix", .type = SETTING_TEXT, .flags = SETTING_NAME, .offset = OF(prefix), .shown = "\"\"",
+	{.key = "prefix", .type = SETTING_TEXT, .flags = SETTING_NAME, .offset = OF(prefix), .shown = "empty",
 	 .help = "before every metric name of this file's rules"},
 	{.key = "tags", .type = SETTING_TAGS, .offset = OF(tags),
 	 .help = "constant tags of every metric; an empty value is no tag"},
-	{.key = "identify", .type = SETTING_OWN, .read = read_identify, .takes = "map",
+	{.key = "identify", .type = SETTING_OWN, .read = read_identify, .takes = "map", .shown = "see below",
 	 .help = "how events are identified"},
 	{.key = "catalogue", .type = SETTING_OWN, .read = read_catalogue, .takes = "map of identifiers to maps",
 	 .help = "the known events"},

@@ -52,7 +52,7 @@ struct setting {
 	void (*print)(struct printer *printer, const void *target);
 	const char *fallback; /* the default, as a configuration would write it; NULL: not given is not given */
 	const char *shown;    /* for the documentation: the default in words, where fallback does not say it */
-	const char *takes;    /* SETTING_OWN: what it takes, in words */
+	const char *takes;    /* what it takes, in words, where the type does not say it; SETTING_OWN: always */
 	const char *help;
 };
 
