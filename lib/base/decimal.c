@@ -73,13 +73,6 @@ static inline void significant_find(struct decimal *number, const char *whole, c
 	number->point = first < whole_end ? whole_end - first : whole_end + 1 - first;
 }
 
-/* The bytes of word that are no digits, as 0x80 in their places. */
-static inline uint64_t word_non_digits(uint64_t word)
-{
-	uint64_t value = word ^ WORD_OF('0');
-	return (((value & WORD_OF(0x7f)) + WORD_OF(0x80 - 10)) | value) & WORD_OF(0x80);
-}
-
 /* The digits around a point at index `point`, moved together. */
 static inline uint64_t word_without_point(uint64_t word, size_t point)
 {

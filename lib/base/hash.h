@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "base/span.h"
+#include "base/word.h"
 
 struct hash_key {
 	uint64_t k0, k1;
@@ -24,9 +25,7 @@ static inline uint64_t hash_quick(const struct hash_key *key, struct span text)
 		const unsigned __int128 product = (unsigned __int128)(hash ^ word) * UINT64_C(0x9E3779B97F4A7C15);
 		hash = (uint64_t)product ^ (uint64_t)(product >> 64) ^ key->k1;
 	}
-	word = 0;
-	for (size_t i = at; i < text.len; i++)
-		word = word << 8 | (unsigned char)text.at[i];
+	word = at < text.len ? word_load_short(text.at + at, text.len - at) : 0;
 	const unsigned __int128 product = (unsigned __int128)(hash ^ word) * UINT64_C(0xD6E8FEB86659FD93);
 	hash = (uint64_t)product ^ (uint64_t)(product >> 64);
 	return hash | 1;

@@ -54,6 +54,13 @@ static inline uint64_t word_mask(size_t count)
 	return count < 8 ? (UINT64_C(1) << 8 * count) - 1 : UINT64_MAX;
 }
 
+/* The bytes of word that are no digits, as 0x80 in their places. */
+static inline uint64_t word_non_digits(uint64_t word)
+{
+	uint64_t value = word ^ WORD_OF('0');
+	return (((value & WORD_OF(0x7f)) + WORD_OF(0x80 - 10)) | value) & WORD_OF(0x80);
+}
+
 /* Index of the lowest byte that is not 0; word must have one. */
 static inline size_t word_first(uint64_t word)
 {

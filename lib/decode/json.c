@@ -1,6 +1,7 @@
 #include "decode/json.h"
 
 #include "base/bounds.h"
+#include "base/word.h"
 #include "decode/escape.h"
 
 #define likely(condition) __builtin_expect(!!(condition), 1)
@@ -16,7 +17,7 @@ struct level {
 /* Where the reader is. Kept apart from struct json_reader so that it can live in registers: only what fails, or has escapes,
  * writes it back. */
 struct cursor {
-	const char *line;
+	const char *text;
 	const uint32_t *mark;
 	uint32_t at;
 };
@@ -30,7 +31,7 @@ struct string {
 
 static __attribute__((noinline, cold)) int fail(struct json_reader *reader, uint32_t at, const char *why)
 {
-	reader->at = at < reader->len ? at : reader->len;
+	reader->at = at < reader->end ? at : reader->end;
 	reader->why = why;
 	return -1;
 }
@@ -38,8 +39,8 @@ static __attribute__((noinline, cold)) int fail(struct json_reader *reader, uint
 /* The newline behind the line is no blank, so this always ends. */
 INLINE void pass_blanks(struct cursor *cursor)
 {
-	while (unlikely((unsigned char)cursor->line[cursor->at] <= ' ')) {
-		const char c = cursor->line[cursor->at];
+	while (unlikely((unsigned char)cursor->text[cursor->at] <= ' ')) {
+		const char c = cursor->text[cursor->at];
 		if (c != ' ' && c != '\t' && c != '\r')
 			return;
 		cursor->at++;
@@ -48,14 +49,14 @@ INLINE void pass_blanks(struct cursor *cursor)
 
 static void skip_blanks(struct json_reader *reader)
 {
-	struct cursor cursor = {reader->line, reader->mark, reader->at};
+	struct cursor cursor = {reader->text, reader->mark, reader->at};
 	pass_blanks(&cursor);
 	reader->at = cursor.at;
 }
 
 static int fail_in_string(struct json_reader *reader, uint32_t at)
 {
-	if (at >= reader->len)
+	if (at >= reader->end)
 		return fail(reader, at, "the text has no closing quote");
 	return fail(reader, at, "a control byte stands in a text: write it as \\u00XX");
 }
@@ -64,25 +65,25 @@ static int fail_in_string(struct json_reader *reader, uint32_t at)
  * closing quote. */
 static __attribute__((noinline)) int read_escapes(struct json_reader *reader, struct string *string)
 {
-	const char *line = reader->line;
+	const char *text = reader->text;
 	const uint32_t *mark = reader->mark;
 	for (;;) {
 		const uint32_t at = *mark++;
-		if (at >= reader->len)
+		if (at >= reader->end)
 			return fail_in_string(reader, at);
-		if (line[at] == '"') {
+		if (text[at] == '"') {
 			string->len = at - string->at;
 			reader->at = at + 1;
 			reader->mark = mark;
 			return 0;
 		}
-		if (line[at] != '\\')
+		if (text[at] != '\\')
 			return fail_in_string(reader, at);
-		const char c = line[at + 1];
+		const char c = text[at + 1];
 		if (c == '"' || c == '\\') {
 			mark++; /* that byte is marked itself */
 		} else if (c == 'u') {
-			if (escape_hex4(line + at + 2) < 0)
+			if (escape_hex4(text + at + 2) < 0)
 				return fail(reader, at, "\\u needs four hexadecimal digits");
 		} else if (c != '/' && c != 'b' && c != 'f' && c != 'n' && c != 'r' && c != 't') {
 			return fail(reader, at, "no such escape: JSON knows \\\" \\\\ \\/ \\b \\f \\n \\r \\t \\uXXXX");
@@ -99,7 +100,7 @@ INLINE int read_string(struct json_reader *reader, struct cursor *cursor, struct
 	const uint32_t end = mark[1];
 	string->at = cursor->at + 1;
 	/* Behind the last mark stands the line's end, which is a newline and no quote. */
-	if (likely(cursor->line[end] == '"')) {
+	if (likely(cursor->text[end] == '"')) {
 		string->len = end - string->at;
 		string->has_escapes = false;
 		cursor->at = end + 1;
@@ -120,34 +121,41 @@ INLINE bool is_digit(char c)
 	return (unsigned char)(c - '0') < 10;
 }
 
+/* Without a loop over bytes: how many digits there are is another number each time, and would mislead its prediction. */
+INLINE void pass_digits(struct cursor *cursor)
+{
+	uint64_t others;
+	while (unlikely(!(others = word_non_digits(word_load(cursor->text + cursor->at)))))
+		cursor->at += 8;
+	cursor->at += (uint32_t)word_first(others);
+}
+
 INLINE int read_digits(struct json_reader *reader, struct cursor *cursor)
 {
-	if (unlikely(!is_digit(cursor->line[cursor->at])))
+	if (unlikely(!is_digit(cursor->text[cursor->at])))
 		return fail(reader, cursor->at, "no JSON number: digits are missing or a zero leads");
-	do
-		cursor->at++;
-	while (is_digit(cursor->line[cursor->at]));
+	pass_digits(cursor);
 	return 0;
 }
 
 /* -?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)? from the cursor on. */
 INLINE int read_number(struct json_reader *reader, struct cursor *cursor)
 {
-	const char *line = cursor->line;
-	if (line[cursor->at] == '-')
+	const char *text = cursor->text;
+	if (text[cursor->at] == '-')
 		cursor->at++;
-	if (line[cursor->at] == '0')
+	if (text[cursor->at] == '0')
 		cursor->at++;
 	else if (read_digits(reader, cursor))
 		return -1;
-	if (line[cursor->at] == '.') {
+	if (text[cursor->at] == '.') {
 		cursor->at++;
 		if (read_digits(reader, cursor))
 			return -1;
 	}
-	if (unlikely((line[cursor->at] | 0x20) == 'e')) {
+	if (unlikely((text[cursor->at] | 0x20) == 'e')) {
 		cursor->at++;
-		if (line[cursor->at] == '+' || line[cursor->at] == '-')
+		if (text[cursor->at] == '+' || text[cursor->at] == '-')
 			cursor->at++;
 		if (read_digits(reader, cursor))
 			return -1;
@@ -157,12 +165,12 @@ INLINE int read_number(struct json_reader *reader, struct cursor *cursor)
 
 /* A key with escapes, resolved; the fieldset's keys are no longer than what is looked at here. */
 static __attribute__((noinline)) uint16_t child_by_escaped_key(const struct fieldset *fields, const struct fieldset_node *node,
-                                                               const char *line, const struct string *key)
+                                                               const char *text, const struct string *key)
 {
 	char resolved[1024 + 8] = {0};
 	if (key->len > 1024)
 		return FIELDSET_NONE;
-	const size_t len = escape_resolve_json(resolved, (struct span){line + key->at, key->len});
+	const size_t len = escape_resolve_json(resolved, (struct span){text + key->at, key->len});
 	return fieldset_child(fields, node, resolved, (uint32_t)len);
 }
 
@@ -171,19 +179,19 @@ INLINE int read_key(struct json_reader *reader, struct cursor *cursor, const str
                     const struct fieldset_node *node, uint16_t *location)
 {
 	struct string key;
-	if (unlikely(cursor->line[cursor->at] != '"'))
+	if (unlikely(cursor->text[cursor->at] != '"'))
 		return fail(reader, cursor->at, "a key in double quotes is missing");
 	if (unlikely(read_string(reader, cursor, &key)))
 		return -1;
 	*location = FIELDSET_NONE;
 	if (node) {
 		if (likely(!key.has_escapes))
-			*location = fieldset_child(fields, node, cursor->line + key.at, key.len);
+			*location = fieldset_child(fields, node, cursor->text + key.at, key.len);
 		else
-			*location = child_by_escaped_key(fields, node, cursor->line, &key);
+			*location = child_by_escaped_key(fields, node, cursor->text, &key);
 	}
 	pass_blanks(cursor);
-	if (unlikely(cursor->line[cursor->at] != ':'))
+	if (unlikely(cursor->text[cursor->at] != ':'))
 		return fail(reader, cursor->at, "a colon is missing behind the key");
 	cursor->at++;
 	return 0;
@@ -191,13 +199,13 @@ INLINE int read_key(struct json_reader *reader, struct cursor *cursor, const str
 
 static int fail_value(struct json_reader *reader, uint32_t at)
 {
-	return fail(reader, at, at >= reader->len ? "the line ends before the value is complete" : "no JSON value stands here");
+	return fail(reader, at, at >= reader->end ? "the line ends before the value is complete" : "no JSON value stands here");
 }
 
 /* true, false, null: the line's newline ends every comparison in time. */
 INLINE int read_word(struct json_reader *reader, struct cursor *cursor, struct lifecycle_event *event, uint16_t location)
 {
-	const char *at = cursor->line + cursor->at;
+	const char *at = cursor->text + cursor->at;
 	if (*at == 't' && memcmp(at, "true", 4) == 0) {
 		cursor->at += 4;
 		event_set(event, location, (struct value){at, 4, VALUE_TRUE, ESCAPES_NONE});
@@ -218,20 +226,20 @@ INLINE int read_word(struct json_reader *reader, struct cursor *cursor, struct l
 
 INLINE int read_scalar(struct json_reader *reader, struct cursor *cursor, struct lifecycle_event *event, uint16_t location)
 {
-	const char *line = cursor->line;
+	const char *text = cursor->text;
 	const uint32_t start = cursor->at;
-	if (likely(line[start] == '"')) {
+	if (likely(text[start] == '"')) {
 		struct string string;
 		if (unlikely(read_string(reader, cursor, &string)))
 			return -1;
-		event_set(event, location, (struct value){line + string.at, string.len, VALUE_STRING,
+		event_set(event, location, (struct value){text + string.at, string.len, VALUE_STRING,
 		                                          string.has_escapes ? ESCAPES_JSON : ESCAPES_NONE});
 		return 0;
 	}
-	if (is_digit(line[start]) || line[start] == '-') {
+	if (is_digit(text[start]) || text[start] == '-') {
 		if (unlikely(read_number(reader, cursor)))
 			return -1;
-		event_set(event, location, (struct value){line + start, cursor->at - start, VALUE_NUMBER, ESCAPES_NONE});
+		event_set(event, location, (struct value){text + start, cursor->at - start, VALUE_NUMBER, ESCAPES_NONE});
 		return 0;
 	}
 	return read_word(reader, cursor, event, location);
@@ -244,10 +252,10 @@ INLINE int open_level(struct json_reader *reader, struct cursor *cursor, struct 
 	const struct fieldset_node *node = &event->fields->nodes[location];
 	if (unlikely(reader->outer + depth == JSON_DEPTH_MAX))
 		return fail(reader, cursor->at, "nested more than 128 levels deep");
-	level->is_array = cursor->line[cursor->at] == '[';
+	level->is_array = cursor->text[cursor->at] == '[';
 	level->index = 0;
 	level->node = (location == FIELDSET_NONE && depth) || !node->table ? NULL : node;
-	event_set(event, location, (struct value){cursor->line + cursor->at, 0, level->is_array ? VALUE_ARRAY : VALUE_OBJECT,
+	event_set(event, location, (struct value){cursor->text + cursor->at, 0, level->is_array ? VALUE_ARRAY : VALUE_OBJECT,
 	                                          ESCAPES_NONE});
 	cursor->at++;
 	pass_blanks(cursor);
@@ -256,7 +264,7 @@ INLINE int open_level(struct json_reader *reader, struct cursor *cursor, struct 
 
 static int fail_between(struct json_reader *reader, uint32_t at, const struct level *level)
 {
-	if (at >= reader->len)
+	if (at >= reader->end)
 		return fail(reader, at, level->is_array ? "the array is not closed" : "the object is not closed");
 	return fail(reader, at, level->is_array ? "a comma or ] is missing" : "a comma or } is missing");
 }
@@ -270,14 +278,14 @@ int json_read_event(struct json_reader *reader, struct lifecycle_event *event)
 {
 	struct level levels[JSON_DEPTH_MAX];
 	const struct fieldset *const fields = event->fields;
-	const char *const line = reader->line;
-	struct cursor cursor = {line, reader->mark, reader->at};
+	const char *const text = reader->text;
+	struct cursor cursor = {text, reader->mark, reader->at};
 	struct level *top = levels;
 	uint16_t location = 0;
 
 	if (unlikely(open_level(reader, &cursor, event, top, 0, location)))
 		return -1;
-	if (line[cursor.at] == '}')
+	if (text[cursor.at] == '}')
 		goto close;
 key:
 	if (unlikely(read_key(reader, &cursor, fields, top->node, &location)))
@@ -287,11 +295,11 @@ value:
 	/* A key that came before: what was kept below it is gone too. */
 	if (unlikely(location != FIELDSET_NONE && event_has(event, location)))
 		event_clear_below(event, &fields->nodes[location]);
-	if (unlikely((line[cursor.at] | 0x20) == '{')) { /* { or [, which differ in that bit */
+	if (unlikely((text[cursor.at] | 0x20) == '{')) { /* { or [, which differ in that bit */
 		top++;
 		if (unlikely(open_level(reader, &cursor, event, top, (uint32_t)(top - levels), location)))
 			return -1;
-		if (line[cursor.at] == (top->is_array ? ']' : '}'))
+		if (text[cursor.at] == (top->is_array ? ']' : '}'))
 			goto close;
 		if (!top->is_array)
 			goto key;
@@ -302,7 +310,7 @@ value:
 		return -1;
 next:
 	pass_blanks(&cursor);
-	if (likely(line[cursor.at] == ',')) {
+	if (likely(text[cursor.at] == ',')) {
 		cursor.at++;
 		pass_blanks(&cursor);
 		if (!top->is_array)
@@ -311,7 +319,7 @@ next:
 		location = element_location(fields, top);
 		goto value;
 	}
-	if (unlikely(line[cursor.at] != (top->is_array ? ']' : '}')))
+	if (unlikely(text[cursor.at] != (top->is_array ? ']' : '}')))
 		return fail_between(reader, cursor.at, top);
 close:
 	cursor.at++;
@@ -325,7 +333,7 @@ close:
 bool json_at_end(struct json_reader *reader)
 {
 	skip_blanks(reader);
-	return reader->at >= reader->len;
+	return reader->at >= reader->end;
 }
 
 int64_t json_check_batch(struct json_reader *reader)
@@ -341,23 +349,23 @@ int64_t json_check_batch(struct json_reader *reader)
 	reader->outer = 1;
 	reader->at++;
 	skip_blanks(reader);
-	if (reader->line[reader->at] == ']') {
+	if (reader->text[reader->at] == ']') {
 		reader->at++;
 		return 0;
 	}
 	for (;;) {
 		skip_blanks(reader);
-		if (reader->line[reader->at] != '{')
+		if (reader->text[reader->at] != '{')
 			return fail(reader, reader->at, "a batch is an array of objects: an object is missing here");
 		if (json_read_event(reader, &event))
 			return -1;
 		count++;
 		skip_blanks(reader);
-		if (reader->line[reader->at] == ']') {
+		if (reader->text[reader->at] == ']') {
 			reader->at++;
 			return count;
 		}
-		if (reader->line[reader->at] != ',')
+		if (reader->text[reader->at] != ',')
 			return fail(reader, reader->at, "the batch is not closed: a comma or ] is missing");
 		reader->at++;
 	}
@@ -366,8 +374,8 @@ int64_t json_check_batch(struct json_reader *reader)
 bool json_next_element(struct json_reader *reader)
 {
 	skip_blanks(reader);
-	if (reader->line[reader->at] == '[' || reader->line[reader->at] == ',')
+	if (reader->text[reader->at] == '[' || reader->text[reader->at] == ',')
 		reader->at++;
 	skip_blanks(reader);
-	return reader->line[reader->at] == '{';
+	return reader->text[reader->at] == '{';
 }

@@ -5,12 +5,12 @@
 
 #include "decode/event.h"
 
-/* A line under a reader: what scan_line() found, and how far the reader has come. */
+/* A line under a reader: what scan_index() found, and how far the reader has come. Offsets are those of the index. */
 struct json_reader {
-	const char *line;
+	const char *text;     /* that was indexed; the line is a part of it */
 	const uint32_t *mark; /* the next mark that was not passed */
-	uint32_t at;          /* offset in line */
-	uint32_t len;         /* line[len] is the newline */
+	uint32_t at;
+	uint32_t end;         /* text[end] is the line's newline */
 	uint32_t outer;       /* levels of nesting around the event: 1 in a batch */
 	const char *why;      /* after a failure: a static text that says what is wrong at `at` */
 };

@@ -1,7 +1,6 @@
 #define _GNU_SOURCE /* memrchr */
 #include <stdlib.h>
 
-#include "decode/scan.h"
 #include "translate/translator.h"
 
 int line_stream_init(struct line_stream *stream, uint16_t input, uint32_t line_max)
@@ -76,18 +75,47 @@ static void check_rest(struct translator *translator, struct line_stream *stream
 }
 
 /* A line that was read while limits.line was larger: this translator has no room to look at it. */
-static bool is_beyond(const struct translator *translator, const struct line_stream *stream, const char *line)
-{
-	return stream->size > translator->line_size && !memchr(line, '\n', translator->line_size);
-}
-
 static uint32_t skip_beyond(struct translator *translator, const struct line_stream *stream, const char *line)
 {
 	const char *end = rawmemchr(line, '\n');
 	const struct span rest = {line, (size_t)(end - line)};
 	if (!stream->is_skipping)
 		translate_reject(translator, OUTCOME_OVERSIZE, rest, "the line is longer than limits.line", 0);
-	return (uint32_t)rest.len;
+	return (uint32_t)rest.len + 1;
+}
+
+/* The first line of an index may be in the middle of something: of a line that was too long, of a batch. Returns how much of it
+ * is done. */
+static uint32_t resume_line(struct translator *translator, struct line_stream *stream, const struct line *line)
+{
+	uint32_t done = line->end;
+	if (stream->is_in_batch)
+		done = translate_batch_rest(translator, line);
+	stream->is_skipping = false;
+	return done;
+}
+
+/* The lines that were indexed, the first of which stands at stream->start. */
+static enum translate_result translate_index(struct translator *translator, struct line_stream *stream)
+{
+	const uint32_t base = stream->start;
+	struct line line = {.text = stream->data + base, .mark = translator->scan.marks};
+	for (uint32_t i = 0; i < translator->scan.line_count; i++) {
+		if (stream->is_pausable && translator_is_blocked(translator))
+			return TRANSLATE_STOPPED;
+		line.end = translator->scan.lines[i].end;
+		const uint32_t done = stream->is_skipping || stream->is_in_batch ? resume_line(translator, stream, &line)
+		                                                                 : translate_line(translator, &line);
+		stream->is_in_batch = done < line.end;
+		if (stream->is_in_batch) {
+			stream->start = base + done;
+			return TRANSLATE_STOPPED;
+		}
+		line.start = line.end + 1;
+		line.mark = translator->scan.marks + translator->scan.lines[i].mark + 1;
+		stream->start = base + line.start;
+	}
+	return TRANSLATE_DONE;
 }
 
 enum translate_result translate_stream(struct translator *translator, struct line_stream *stream)
@@ -96,19 +124,18 @@ enum translate_result translate_stream(struct translator *translator, struct lin
 	translator->may_overfill = stream->is_pausable;
 	find_lines(stream);
 	while (stream->start < stream->whole) {
+		const char *text = stream->data + stream->start;
+		const uint32_t len = scan_window(text, stream->whole - stream->start, translator->line_size);
+		if (len == 0) {
+			stream->start += skip_beyond(translator, stream, text);
+			stream->is_skipping = stream->is_in_batch = false;
+			continue;
+		}
 		if (stream->is_pausable && translator_is_blocked(translator))
 			return TRANSLATE_STOPPED;
-		const char *line = stream->data + stream->start;
-		const bool is_too_long = is_beyond(translator, stream, line);
-		const uint32_t len = is_too_long ? skip_beyond(translator, stream, line) : scan_line(line, translator->marks);
-		uint32_t done = len;
-		if (stream->is_in_batch && !is_too_long)
-			done = translate_batch_rest(translator, line, len);
-		else if (!stream->is_skipping && !is_too_long)
-			done = translate_line(translator, line, len);
-		stream->is_skipping = false;
-		stream->is_in_batch = done < len;
-		stream->start += done < len ? done : len + 1;
+		scan_index(&translator->scan, text, len);
+		if (translate_index(translator, stream) == TRANSLATE_STOPPED)
+			return TRANSLATE_STOPPED;
 	}
 	check_rest(translator, stream);
 	return TRANSLATE_DONE;
@@ -145,8 +172,15 @@ void translate_datagram(struct translator *translator, uint16_t input, char *dat
 	translator->may_overfill = false;
 	data[len] = '\n';
 	for (uint32_t start = 0; start < len;) {
-		const uint32_t line_len = scan_line(data + start, translator->marks);
-		translate_line(translator, data + start, line_len);
-		start += line_len + 1;
+		struct line line = {.text = data + start, .mark = translator->scan.marks};
+		const uint32_t window = scan_window(line.text, len + 1 - start, translator->line_size);
+		scan_index(&translator->scan, line.text, window);
+		for (uint32_t i = 0; i < translator->scan.line_count; i++) {
+			line.end = translator->scan.lines[i].end;
+			translate_line(translator, &line);
+			line.start = line.end + 1;
+			line.mark = translator->scan.marks + translator->scan.lines[i].mark + 1;
+		}
+		start += window;
 	}
 }

@@ -131,87 +131,99 @@ static void run_statsd(struct translator *translator, struct span line)
 	}
 }
 
-static void run_json(struct translator *translator, struct json_reader *reader)
+static struct span line_span(const struct line *line)
 {
-	const struct span line = {reader->line, reader->len};
+	return (struct span){line->text + line->start, line->end - line->start};
+}
+
+static void reject_json(struct translator *translator, const struct line *line, const struct json_reader *reader, const char *why)
+{
+	translate_reject(translator, OUTCOME_MALFORMED, line_span(line), why, reader->at - line->start + 1);
+}
+
+static void run_json(struct translator *translator, struct json_reader *reader, const struct line *line)
+{
 	event_reset(&translator->event);
 	if (json_read_event(reader, &translator->event))
-		translate_reject(translator, OUTCOME_MALFORMED, line, reader->why, reader->at + 1);
+		reject_json(translator, line, reader, reader->why);
 	else if (!json_at_end(reader))
-		translate_reject(translator, OUTCOME_MALFORMED, line, "something stands behind the object: one event a line", reader->at + 1);
+		reject_json(translator, line, reader, "something stands behind the object: one event a line");
 	else
-		run_event(translator, line);
+		run_event(translator, line_span(line));
 }
 
 /* The elements of a batch, each an event of its own; the reader stands before one. false where an output that blocks stopped
  * it: reader->at is then where it goes on. */
-static bool run_elements(struct translator *translator, struct json_reader *reader)
+static bool run_elements(struct translator *translator, struct json_reader *reader, const struct line *line)
 {
-	const struct span line = {reader->line, reader->len};
 	reader->outer = 1;
 	while (json_next_element(reader)) {
 		const uint32_t start = reader->at;
 		event_reset(&translator->event);
 		if (json_read_event(reader, &translator->event)) { /* it was checked: cannot be */
-			translate_reject(translator, OUTCOME_MALFORMED, line, reader->why, reader->at + 1);
+			reject_json(translator, line, reader, reader->why);
 			return true;
 		}
-		run_event(translator, (struct span){line.at + start, reader->at - start});
+		run_event(translator, (struct span){line->text + start, reader->at - start});
 		if (translator->may_overfill && translator_is_blocked(translator))
 			return false;
 	}
 	return true;
 }
 
-static bool run_batch(struct translator *translator, struct json_reader *reader)
+static bool run_batch(struct translator *translator, struct json_reader *reader, const struct line *line)
 {
-	const struct span line = {reader->line, reader->len};
 	struct json_reader check = *reader;
 	const int64_t count = json_check_batch(&check);
 	if (count < 0)
-		translate_reject(translator, OUTCOME_MALFORMED, line, check.why, check.at + 1);
+		reject_json(translator, line, &check, check.why);
 	else if (!json_at_end(&check))
-		translate_reject(translator, OUTCOME_MALFORMED, line, "something stands behind the batch: one array a line", check.at + 1);
+		reject_json(translator, line, &check, "something stands behind the batch: one array a line");
 	else
-		return run_elements(translator, reader);
+		return run_elements(translator, reader, line);
 	return true;
 }
 
-static inline uint32_t skip_blanks(const char *line)
+static inline uint32_t skip_blanks(const char *text, uint32_t at)
 {
-	uint32_t at = 0;
-	while (line[at] == ' ' || line[at] == '\t' || line[at] == '\r')
+	while (text[at] == ' ' || text[at] == '\t' || text[at] == '\r')
 		at++;
 	return at;
 }
 
-uint32_t translate_line(struct translator *translator, const char *line, uint32_t len)
+static inline struct json_reader reader_of(const struct line *line, uint32_t at)
 {
-	const struct span text = {line, len};
-	const uint8_t format = translator->mapping->inputs[translator->input].format;
-	const uint32_t at = skip_blanks(line);
-	if (at >= len)
-		return len; /* a blank line is no event */
-	if (len > translator->mapping->limits.line) {
-		translate_reject(translator, OUTCOME_OVERSIZE, text, "the line is longer than limits.line", 0);
-		return len;
-	}
-	struct json_reader reader = {.line = line, .mark = translator->marks, .at = at, .len = len};
-	if (format == FORMAT_STATSD)
-		run_statsd(translator, text);
-	else if (format == FORMAT_LOGFMT || (format == FORMAT_AUTO && line[at] != '{' && line[at] != '['))
-		run_logfmt(translator, text);
-	else if (line[at] == '{')
-		run_json(translator, &reader);
-	else if (line[at] != '[')
-		translate_reject(translator, OUTCOME_MALFORMED, text, "this input takes JSON: an object or an array of objects", at + 1);
-	else if (!run_batch(translator, &reader))
-		return reader.at;
-	return len;
+	return (struct json_reader){.text = line->text, .mark = line->mark, .at = at, .end = line->end};
 }
 
-uint32_t translate_batch_rest(struct translator *translator, const char *line, uint32_t len)
+uint32_t translate_line(struct translator *translator, const struct line *line)
 {
-	struct json_reader reader = {.line = line, .mark = translator->marks, .len = len};
-	return run_elements(translator, &reader) ? len : reader.at;
+	const uint8_t format = translator->mapping->inputs[translator->input].format;
+	const uint32_t at = skip_blanks(line->text, line->start);
+	const char first = line->text[at];
+	if (at >= line->end)
+		return line->end; /* a blank line is no event */
+	if (line->end - line->start > translator->mapping->limits.line) {
+		translate_reject(translator, OUTCOME_OVERSIZE, line_span(line), "the line is longer than limits.line", 0);
+		return line->end;
+	}
+	struct json_reader reader = reader_of(line, at);
+	if (format == FORMAT_STATSD)
+		run_statsd(translator, line_span(line));
+	else if (format == FORMAT_LOGFMT || (format == FORMAT_AUTO && first != '{' && first != '['))
+		run_logfmt(translator, line_span(line));
+	else if (first == '{')
+		run_json(translator, &reader, line);
+	else if (first != '[')
+		translate_reject(translator, OUTCOME_MALFORMED, line_span(line), "this input takes JSON: an object or an array of objects",
+		                 at - line->start + 1);
+	else if (!run_batch(translator, &reader, line))
+		return reader.at;
+	return line->end;
+}
+
+uint32_t translate_batch_rest(struct translator *translator, const struct line *line)
+{
+	struct json_reader reader = reader_of(line, line->start);
+	return run_elements(translator, &reader, line) ? line->end : reader.at;
 }

@@ -2,7 +2,6 @@
 
 #include <stdlib.h>
 
-#include "decode/scan.h"
 #include "translate/reading.h"
 
 static int init_lifecycles(struct translator *translator)
@@ -21,6 +20,11 @@ static int init_lifecycles(struct translator *translator)
 	return 0;
 }
 
+static uint32_t line_size(const struct mapping *mapping)
+{
+	return (mapping->limits.line > DATAGRAM_MAX ? mapping->limits.line : DATAGRAM_MAX) + READ_SIZE;
+}
+
 struct translator *translator_new(const struct mapping *mapping, struct accounts *accounts, struct packer *const *packers,
                                   const struct translate_observer *observer)
 {
@@ -32,11 +36,10 @@ struct translator *translator_new(const struct mapping *mapping, struct accounts
 	translator->packers = packers;
 	if (observer)
 		translator->observer = *observer;
-	const uint32_t line_max = (mapping->limits.line > DATAGRAM_MAX ? mapping->limits.line : DATAGRAM_MAX) + READ_SIZE;
+	const uint32_t line_max = line_size(mapping);
 	translator->line_size = line_max;
-	translator->marks = malloc((line_max + 64 + SCAN_SENTINELS) * sizeof(*translator->marks));
 	translator->value_text = calloc(1, READING_TEXT_SIZE);
-	if (translator->marks && translator->value_text && event_init(&translator->event, &mapping->fieldset, line_max) == 0 &&
+	if (scan_init(&translator->scan, line_max) == 0 && translator->value_text && event_init(&translator->event, &mapping->fieldset, line_max) == 0 &&
 	    subject_init(&translator->subject, mapping, &translator->event) == 0 &&
 	    renderer_init(&translator->renderer, mapping, &translator->subject, accounts->values_limited,
 	                  &accounts->names_limited) == 0 &&
@@ -62,14 +65,14 @@ void translator_free(struct translator *translator)
 	subject_fini(&translator->subject);
 	event_fini(&translator->event);
 	free(translator->value_text);
-	free(translator->marks);
+	scan_fini(&translator->scan);
 	free(translator);
 }
 
 size_t translator_memory(const struct mapping *mapping)
 {
 	size_t size = sizeof(struct translator) + plans_memory(mapping) + renderer_memory(mapping);
-	size += (mapping->limits.line + READ_SIZE) * (sizeof(uint32_t) + 1);
+	size += scan_memory(line_size(mapping)) + line_size(mapping);
 	for (uint16_t i = 0; i < mapping->lifecycle_count; i++) {
 		const struct entities_settings settings = lifecycle_settings(&mapping->lifecycles[i]);
 		size += entities_memory(&settings);

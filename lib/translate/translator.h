@@ -9,6 +9,7 @@
 #ifndef STATSIDECAR_TRANSLATE_TRANSLATOR_H
 #define STATSIDECAR_TRANSLATE_TRANSLATOR_H
 
+#include "decode/scan.h"
 #include "map/lifecycle.h"
 #include "translate/plan.h"
 #include "translate/trace.h"
@@ -25,8 +26,8 @@ struct translator {
 	struct subject subject;
 	struct renderer renderer;
 	struct plans plans;
-	uint32_t *marks;
-	uint32_t line_size;   /* of the longest line that they have room for */
+	struct scan scan;
+	uint32_t line_size;   /* of the longest line that can be indexed */
 	char *value_text;
 	uint64_t random;
 	struct moment now;
@@ -45,11 +46,18 @@ static inline bool packer_is_blocked(const struct packer *packer)
 	return packer->keep == 1 && packer->count - packer->first > 1;
 }
 
-/* translate.c: one line, whose newline stands at line[len] and whose marks are in translator->marks. Returns how much of it is
- * done: len, or less where a batch was stopped. */
-uint32_t translate_line(struct translator *translator, const char *line, uint32_t len);
+/* One line of a text that was indexed: text[end] is its newline. */
+struct line {
+	const char *text;
+	const uint32_t *mark; /* its first */
+	uint32_t start;
+	uint32_t end;
+};
+
+/* translate.c: returns the offset up to which the line is done: its end, or less where a batch was stopped. */
+uint32_t translate_line(struct translator *translator, const struct line *line);
 /* What is left of a batch that was stopped: from behind an element on. */
-uint32_t translate_batch_rest(struct translator *translator, const char *line, uint32_t len);
+uint32_t translate_batch_rest(struct translator *translator, const struct line *line);
 void translate_reject(struct translator *translator, enum outcome outcome, struct span line, const char *why, uint32_t column);
 
 /* make.c: room for a line where an output packs its datagrams, NULL where it holds too much; and what was written there. Both

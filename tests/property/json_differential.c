@@ -541,10 +541,10 @@ static bool check_batch(struct decoding *decoding, const struct document *docume
 	const struct span line = {document->text, document->len};
 	json_error_t error;
 	decoding_json(decoding, line); /* for the marks */
-	struct json_reader reader = {.line = decoding->line, .mark = decoding->marks, .len = decoding->len};
+	struct json_reader reader = {.text = decoding->line, .mark = decoding->scan.marks, .end = decoding->len};
 	reader.at = (uint32_t)strspn(document->text, " \t\r");
 	int64_t ours = -1;
-	if (reader.line[reader.at] == '[') {
+	if (reader.text[reader.at] == '[') {
 		ours = json_check_batch(&reader);
 		if (ours >= 0 && !json_at_end(&reader))
 			ours = -1;

@@ -4,7 +4,6 @@
 #include <stdlib.h>
 
 #include "base/bounds.h"
-#include "decode/scan.h"
 #include "rig.h"
 
 /* `a.b\.c` -> the keys `a` and `b.c`. */
@@ -47,7 +46,7 @@ void decoding_init(struct decoding *decoding, const char *paths)
 void decoding_fini(struct decoding *decoding)
 {
 	free(decoding->line);
-	free(decoding->marks);
+	scan_fini(&decoding->scan);
 	event_fini(&decoding->event);
 	arena_free(decoding->arena);
 }
@@ -55,10 +54,9 @@ void decoding_fini(struct decoding *decoding)
 static void take_line(struct decoding *decoding, struct span line)
 {
 	free(decoding->line);
-	free(decoding->marks);
+	scan_fini(&decoding->scan);
 	decoding->line = malloc(line.len + 1 + SCAN_PAD);
-	decoding->marks = malloc((line.len + 64 + SCAN_SENTINELS) * sizeof(*decoding->marks));
-	if (!decoding->line || !decoding->marks)
+	if (!decoding->line || scan_init(&decoding->scan, (uint32_t)line.len + 1))
 		abort();
 	memcpy(decoding->line, line.at, line.len);
 	decoding->line[line.len] = '\n';
@@ -71,8 +69,8 @@ int decoding_json(struct decoding *decoding, struct span line)
 {
 	take_line(decoding, line);
 	struct json_reader *reader = &decoding->reader;
-	*reader = (struct json_reader){.line = decoding->line, .mark = decoding->marks};
-	reader->len = scan_line(decoding->line, decoding->marks);
+	scan_index(&decoding->scan, decoding->line, decoding->len + 1);
+	*reader = (struct json_reader){.text = decoding->line, .mark = decoding->scan.marks, .end = decoding->len};
 	reader->at = (uint32_t)strspn(decoding->line, " \t\r"); /* the newline ends it */
 	if (decoding->line[reader->at] != '{' || json_read_event(reader, &decoding->event))
 		return -1;

@@ -5,6 +5,7 @@
 
 #include "decode/json.h"
 #include "decode/logfmt.h"
+#include "decode/scan.h"
 
 struct decoding {
 	struct arena *arena;
@@ -15,7 +16,7 @@ struct decoding {
 	size_t path_count;
 	char *line; /* a copy with the padding, a newline behind it */
 	uint32_t len;
-	uint32_t *marks;
+	struct scan scan;
 	struct json_reader reader;
 };
 

@@ -509,9 +509,9 @@ START_TEST(batch)
 	const struct span line = span_of(batches[_i].line);
 	decoding_init(&decoding, "a");
 	decoding_json(&decoding, line); /* for the marks; an array is no event */
-	struct json_reader reader = {.line = decoding.line,
-	                             .mark = decoding.marks,
-	                             .len = decoding.len,
+	struct json_reader reader = {.text = decoding.line,
+	                             .mark = decoding.scan.marks,
+	                             .end = decoding.len,
 	                             .at = (uint32_t)strspn(batches[_i].line, " ")};
 	const struct json_reader start = reader;
 	int64_t got = json_check_batch(&reader);
@@ -547,7 +547,7 @@ START_TEST(batch_depth)
 		strcat(line, "]");
 		decoding_init(&decoding, "a");
 		decoding_json(&decoding, span_of(line));
-		struct json_reader reader = {.line = decoding.line, .mark = decoding.marks, .len = decoding.len};
+		struct json_reader reader = {.text = decoding.line, .mark = decoding.scan.marks, .end = decoding.len};
 		ck_assert_int_eq(json_check_batch(&reader), objects == 127 ? 1 : -1);
 		decoding_fini(&decoding);
 	}

@@ -10,42 +10,57 @@ Suite *scan_suite(void);
 enum { LINE_ROOM = 400 };
 
 /* A buffer with no more than the padding that the header asks for, so that the sanitizers see what goes beyond. */
-struct buffer {
-	char *bytes;
-	char *line;
-};
-
-static struct buffer buffer_new(struct span line, char behind)
+static char *buffer_new(struct span text, char behind)
 {
-	struct buffer buffer = {.bytes = malloc(line.len + 1 + SCAN_PAD)};
-	ck_assert(buffer.bytes != NULL);
-	buffer.line = buffer.bytes;
-	memcpy(buffer.line, line.at, line.len);
-	buffer.line[line.len] = '\n';
-	memset(buffer.line + line.len + 1, behind, SCAN_PAD);
+	char *buffer = malloc(text.len + 1 + SCAN_PAD);
+	ck_assert(buffer != NULL);
+	memcpy(buffer, text.at, text.len);
+	buffer[text.len] = '\n';
+	memset(buffer + text.len + 1, behind, SCAN_PAD);
 	return buffer;
 }
 
-static void check_line(struct span line, char behind)
+static void check_index(const struct scan *scan, const char *way, const char *text, uint32_t len)
 {
-	struct buffer buffer = buffer_new(line, behind);
-	uint32_t *marks = malloc((line.len + 64 + SCAN_SENTINELS) * sizeof(*marks));
-	uint32_t count = 0;
-	const uint32_t len = scan_line(buffer.line, marks);
-	ck_assert_msg(len == line.len, "%s: length: got %u, want %zu", shown(line), len, line.len);
+	uint32_t marks = 0;
+	uint32_t lines = 0;
 	for (uint32_t i = 0; i < len; i++) {
-		const unsigned char c = (unsigned char)line.at[i];
+		const unsigned char c = (unsigned char)text[i];
+		if (c == '\n' && (lines == scan->line_count || scan->lines[lines].end != i || scan->lines[lines].mark != marks))
+			ck_abort_msg("%s: %s: line %u does not end at %u with mark %u", way, shown((struct span){text, len}), lines, i,
+			             marks);
+		lines += c == '\n';
 		if (c != '"' && c != '\\' && c >= 0x20)
 			continue;
-		if (marks[count] != i) /* ck_assert() costs a system call */
-			ck_abort_msg("%s: mark %u: got %u, want %u", shown(line), count, marks[count], i);
-		count++;
+		if (scan->marks[marks] != i) /* ck_assert() costs a system call */
+			ck_abort_msg("%s: %s: mark %u: got %u, want %u", way, shown((struct span){text, len}), marks,
+			             scan->marks[marks], i);
+		marks++;
 	}
-	for (uint32_t i = count; i < count + SCAN_SENTINELS; i++)
-		if (marks[i] != len)
-			ck_abort_msg("%s: sentinel %u: got %u, want %u", shown(line), i, marks[i], len);
-	free(marks);
-	free(buffer.bytes);
+	if (lines != scan->line_count)
+		ck_abort_msg("%s: %s: lines: got %u, want %u", way, shown((struct span){text, len}), scan->line_count, lines);
+	for (uint32_t i = marks; i < marks + SCAN_SENTINELS; i++)
+		if (scan->marks[i] != len - 1)
+			ck_abort_msg("%s: %s: sentinel %u: got %u, want %u", way, shown((struct span){text, len}), i,
+			             scan->marks[i], len - 1);
+}
+
+/* By all ways that this machine has. */
+static void check_text(struct span text, char behind)
+{
+	char *buffer = buffer_new(text, behind);
+	const uint32_t len = (uint32_t)text.len + 1;
+	for (uint32_t i = 0; i < scan_way_count; i++) {
+		struct scan scan;
+		if (!scan_ways[i].is_possible())
+			continue;
+		ck_assert_int_eq(scan_init(&scan, len), 0);
+		scan.index = scan_ways[i].index;
+		scan_index(&scan, buffer, len);
+		check_index(&scan, scan_ways[i].name, buffer, len);
+		scan_fini(&scan);
+	}
+	free(buffer);
 }
 
 START_TEST(every_length)
@@ -54,9 +69,9 @@ START_TEST(every_length)
 	static const char behinds[] = {'\n', '"', '\0', 'x', '\x80'};
 	for (size_t len = 0; len < 200; len++) {
 		memset(line, 'x', sizeof(line));
-		check_line((struct span){line, len}, behinds[len % sizeof(behinds)]);
+		check_text((struct span){line, len}, behinds[len % sizeof(behinds)]);
 		memset(line, '"', sizeof(line));
-		check_line((struct span){line, len}, behinds[len % sizeof(behinds)]);
+		check_text((struct span){line, len}, behinds[len % sizeof(behinds)]);
 	}
 }
 END_TEST
@@ -65,12 +80,10 @@ START_TEST(every_byte_at_every_place)
 {
 	char line[140];
 	for (int c = 0; c < 256; c++) {
-		if (c == '\n')
-			continue;
 		for (size_t at = 0; at < sizeof(line); at += 1 + at / 16) {
 			memset(line, 'x', sizeof(line));
 			line[at] = (char)c;
-			check_line((struct span){line, sizeof(line)}, '"');
+			check_text((struct span){line, sizeof(line)}, '"');
 		}
 	}
 }
@@ -78,7 +91,7 @@ END_TEST
 
 START_TEST(random_bytes)
 {
-	static const char often[] = "\"\\\t\r\x1f\x20\x21\x7f\x80\xff{}:,";
+	static const char often[] = "\n\"\\\t\r\x1f\x20\x21\x7f\x80\xff{}:,";
 	uint64_t seed = 99;
 	for (int round = 0; round < 3000; round++) {
 		char line[LINE_ROOM];
@@ -86,11 +99,31 @@ START_TEST(random_bytes)
 		for (size_t i = 0; i < len; i++) {
 			line[i] = random_below(&seed, 2) ? often[random_below(&seed, sizeof(often) - 1)]
 			                                 : (char)random_below(&seed, 256);
-			if (line[i] == '\n')
-				line[i] = '"';
 		}
-		check_line((struct span){line, len}, (char)random_below(&seed, 256));
+		check_text((struct span){line, len}, (char)random_below(&seed, 256));
 	}
+}
+END_TEST
+
+START_TEST(windows)
+{
+	enum { TEXT_MAX = 3 * SCAN_WINDOW };
+	char *text = malloc(TEXT_MAX);
+	ck_assert(text != NULL);
+	memset(text, 'x', TEXT_MAX);
+	text[TEXT_MAX - 1] = '\n';
+	ck_assert_uint_eq(scan_window(text, TEXT_MAX, TEXT_MAX), TEXT_MAX); /* one line, longer than a window */
+	ck_assert_uint_eq(scan_window(text, TEXT_MAX, TEXT_MAX - 1), 0);
+	ck_assert_uint_eq(scan_window(text + TEXT_MAX - SCAN_WINDOW, SCAN_WINDOW, SCAN_WINDOW), SCAN_WINDOW);
+	text[SCAN_WINDOW] = '\n';
+	ck_assert_uint_eq(scan_window(text, TEXT_MAX, TEXT_MAX), SCAN_WINDOW + 1);
+	text[SCAN_WINDOW - 1] = '\n';
+	ck_assert_uint_eq(scan_window(text, TEXT_MAX, TEXT_MAX), SCAN_WINDOW);
+	text[10] = '\n';
+	ck_assert_uint_eq(scan_window(text, TEXT_MAX, TEXT_MAX), SCAN_WINDOW);
+	text[SCAN_WINDOW - 1] = 'x';
+	ck_assert_uint_eq(scan_window(text, TEXT_MAX, TEXT_MAX), 11);
+	free(text);
 }
 END_TEST
 
@@ -101,6 +134,7 @@ Suite *scan_suite(void)
 	tcase_add_test(all, every_length);
 	tcase_add_test(all, every_byte_at_every_place);
 	tcase_add_test(all, random_bytes);
+	tcase_add_test(all, windows);
 	suite_add_tcase(suite, all);
 	return suite;
 }
