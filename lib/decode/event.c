@@ -5,7 +5,7 @@
 #include "base/bounds.h"
 #include "decode/escape.h"
 
-int event_init(struct lifecycle_event *event, const struct fieldset *fields, uint32_t line_max)
+int lifecycle_event_init(struct lifecycle_event *event, const struct fieldset *fields, uint32_t line_max)
 {
 	*event = (struct lifecycle_event){.fields = fields, .unescaped_size = line_max};
 	event->present_words = (fields->count + 63) / 64;
@@ -17,11 +17,11 @@ int event_init(struct lifecycle_event *event, const struct fieldset *fields, uin
 		event->unescaped = text + SCAN_PAD;
 	if (event->values && event->present && text)
 		return 0;
-	event_fini(event);
+	lifecycle_event_fini(event);
 	return -1;
 }
 
-void event_fini(struct lifecycle_event *event)
+void lifecycle_event_fini(struct lifecycle_event *event)
 {
 	free(event->values);
 	free(event->present);

@@ -36,9 +36,9 @@ struct lifecycle_event {
 	uint32_t unescaped_size;
 };
 
-int event_init(struct lifecycle_event *event, const struct fieldset *fields, uint32_t line_max)
+int lifecycle_event_init(struct lifecycle_event *event, const struct fieldset *fields, uint32_t line_max)
 	__attribute__((warn_unused_result));
-void event_fini(struct lifecycle_event *event);
+void lifecycle_event_fini(struct lifecycle_event *event);
 
 static inline void event_reset(struct lifecycle_event *event)
 {

@@ -39,7 +39,8 @@ struct translator *translator_new(const struct mapping *mapping, struct accounts
 	const uint32_t line_max = line_size(mapping);
 	translator->line_size = line_max;
 	translator->value_text = calloc(1, READING_TEXT_SIZE);
-	if (scan_init(&translator->scan, line_max) == 0 && translator->value_text && event_init(&translator->event, &mapping->fieldset, line_max) == 0 &&
+	if (scan_init(&translator->scan, line_max) == 0 && translator->value_text &&
+	    lifecycle_event_init(&translator->event, &mapping->fieldset, line_max) == 0 &&
 	    subject_init(&translator->subject, mapping, &translator->event) == 0 &&
 	    renderer_init(&translator->renderer, mapping, &translator->subject, accounts->values_limited,
 	                  &accounts->names_limited) == 0 &&
@@ -63,7 +64,7 @@ void translator_free(struct translator *translator)
 	if (translator->renderer.mapping)
 		renderer_fini(&translator->renderer);
 	subject_fini(&translator->subject);
-	event_fini(&translator->event);
+	lifecycle_event_fini(&translator->event);
 	free(translator->value_text);
 	scan_fini(&translator->scan);
 	free(translator);

@@ -39,7 +39,7 @@ void decoding_init(struct decoding *decoding, const char *paths)
 		paths += len + (paths[len] == ' ');
 	}
 	fieldset_seal(&decoding->fieldset, decoding->arena);
-	if (event_init(&decoding->event, &decoding->fieldset, LINE_MAX_DEFAULT))
+	if (lifecycle_event_init(&decoding->event, &decoding->fieldset, LINE_MAX_DEFAULT))
 		abort();
 }
 
@@ -47,7 +47,7 @@ void decoding_fini(struct decoding *decoding)
 {
 	free(decoding->line);
 	scan_fini(&decoding->scan);
-	event_fini(&decoding->event);
+	lifecycle_event_fini(&decoding->event);
 	arena_free(decoding->arena);
 }
 

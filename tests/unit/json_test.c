@@ -443,7 +443,7 @@ START_TEST(empty_key)
 	decoding.paths[1] = ".a";
 	decoding.path_count = 2;
 	fieldset_seal(&decoding.fieldset, decoding.arena);
-	ck_assert_int_eq(event_init(&decoding.event, &decoding.fieldset, 1024), 0);
+	ck_assert_int_eq(lifecycle_event_init(&decoding.event, &decoding.fieldset, 1024), 0);
 	ck_assert_int_eq(decoding_json(&decoding, SPAN("{\"\":{\"a\":1}}")), 0);
 	ck_assert_str_eq(decoding_kept(&decoding), "={} .a=n:1");
 	decoding_fini(&decoding);

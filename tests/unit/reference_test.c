@@ -64,7 +64,7 @@ START_TEST(lookup)
 	ck_assert_int_eq(payload_reference_init(&reference, SPAN("o.p"), &decoding.fieldset, places, ARRAY_LEN(places)),
 	                 0);
 	fieldset_seal(&decoding.fieldset, decoding.arena);
-	ck_assert_int_eq(event_init(&decoding.event, &decoding.fieldset, 1024), 0);
+	ck_assert_int_eq(lifecycle_event_init(&decoding.event, &decoding.fieldset, 1024), 0);
 	ck_assert_int_eq(decoding_json(&decoding, span_of(lookups[_i].line)), 0);
 	struct value *value = payload_get(&decoding.event, &reference);
 	const char *want = lookups[_i].want;
