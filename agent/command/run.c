@@ -9,12 +9,14 @@
 #include "base/bounds.h"
 #include "command/command.h"
 #include "command/configuration.h"
+#include "command/program_copy.h"
 #include "log.h"
 #include "telemetry.h"
 
 struct arguments {
 	const char *inputs[INPUTS_MAX];
 	const char *outputs[OUTPUTS_MAX];
+	const char *copy; /* where to put a copy of the program, or NULL */
 	struct settings_request request;
 };
 
@@ -26,6 +28,9 @@ static int arguments_take(struct arguments *arguments, int result)
 	switch (result) {
 	case 'c':
 		request->config = optarg;
+		return 0;
+	case 'p':
+		arguments->copy = optarg;
 		return 0;
 	case 'd':
 		request->dialect = optarg;
@@ -50,6 +55,7 @@ static int arguments_parse(struct arguments *arguments, int argc, char **argv)
 		{"input", required_argument, NULL, 'i'},
 		{"output", required_argument, NULL, 'o'},
 		{"dialect", required_argument, NULL, 'd'},
+		{"copy-program", required_argument, NULL, 'p'},
 		{"help", no_argument, NULL, 'h'},
 		{NULL, 0, NULL, 0},
 	};
@@ -93,6 +99,11 @@ static int run_run(int argc, char **argv)
 	if (status < 0)
 		return -status;
 	log_configure(configuration.settings->log_level, configuration.settings->log_format);
+	if (arguments.copy != NULL && program_copy(arguments.copy, &failure) < 0) {
+		log_error("%s", failure.text);
+		configuration_free(&configuration);
+		return EX_OSERR;
+	}
 	agent = agent_new(configuration.settings, configuration.mapping, &arguments.request);
 	if (agent == NULL) {
 		log_error("no memory for the agent");
@@ -118,7 +129,7 @@ static int run_run(int argc, char **argv)
 
 const struct command command_run = {
 	.name = "run",
-	.usage = "[-c FILE] [--input URL]… [--output URL]… [--dialect D]",
+	.usage = "[-c FILE] [--input URL]… [--output URL]… [--dialect D] [--copy-program FILE]",
 	.summary = "runs the agent in the foreground",
 	.help = "  -c, --config FILE   the configuration: a path, or a built-in pack's name (-c tasker). Without it\n"
 		"                      $STATSIDECAR_CONFIG, else /etc/statsidecar/statsidecar.yaml where that exists,\n"
@@ -128,6 +139,9 @@ const struct command command_run = {
 		"      --output URL    send there, instead of to the configured outputs; may be repeated:\n"
 		"                      udp://host:port, unix:///path, tcp://host:port, unixstream:///path, stdout:\n"
 		"      --dialect D     of every output: dogstatsd, statsd, graphite, influxdb, librato or signalfx\n"
+		"      --copy-program FILE\n"
+		"                      put a copy of this program there first: for containers that share a directory with\n"
+		"                      the agent, and whose own image has no statsidecar to publish with\n"
 		"\n"
 		"When every input is stdin:, the agent ends at end of file. TERM and INT end it after it has sent what its\n"
 		"inputs held; HUP, or a file of the configuration whose content changes, makes it read its configuration again;\n"

@@ -257,7 +257,15 @@ class Agent:
     """
 
     def __init__(
-        self, config=None, arguments=(), quiet=True, env=None, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, directory=None
+        self,
+        config=None,
+        arguments=(),
+        quiet=True,
+        env=None,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        directory=None,
+        program=PROGRAM,
     ):
         self._own_directory = None if directory else temporary_directory()
         self.directory = pathlib.Path(directory or self._own_directory.name)
@@ -265,6 +273,7 @@ class Agent:
         self.env = env
         self.stdin = stdin
         self.stdout_target = stdout
+        self.program = program
         self.process = None
         if config is not None:
             self.config = self.directory / "statsidecar.yaml"
@@ -276,7 +285,7 @@ class Agent:
 
     def start(self, wait=True):
         self.process = subprocess.Popen(
-            WRAPPER + [PROGRAM, "run", *self.arguments],
+            WRAPPER + [self.program, "run", *self.arguments],
             stdin=self.stdin,
             stdout=self.stdout_target,
             stderr=subprocess.PIPE,

@@ -5,6 +5,7 @@ configuration, inputs and outputs come from when nobody says so.
 import contextlib
 import os
 import pathlib
+import shutil
 import socket
 import subprocess
 
@@ -331,6 +332,59 @@ def _(env, config, dialect, want):
         path = written(directory, config + "rules: [{match: '**', metrics: [{counter: '{event}'}]}]\n")
         done = command("run", "-c", path, *STDIN_TO_STDOUT, "--dialect", dialect, input="e", env=env)
         equal((done.returncode, done.stdout), (0, want + "\n"), done.stderr)
+
+
+# ---- a copy of the program ----
+
+
+def copy_with_umask(target):
+    """An agent that copies itself to target, at once at the end of its input; its umask cuts every right of others."""
+    program = harness.PROGRAM
+    arguments = ["run", "-c", "job", *STDIN_TO_STDOUT, "--copy-program", target]
+    return subprocess.run(
+        ["sh", "-c", 'umask 077; exec "$0" "$@"', program, *arguments],
+        input=b"",
+        capture_output=True,
+        env=harness.environment(),
+        timeout=harness.DEADLINE,
+    )
+
+
+@test("copy: others find the program where --copy-program says, in a directory made for it, and may run it")
+def _():
+    if harness.WRAPPER:
+        skip("the wrapper would be copied")
+    with temporary_directory() as directory:
+        target = pathlib.Path(directory) / "bin" / "statsidecar"
+        done = copy_with_umask(str(target))
+        equal(done.returncode, 0, done.stderr.decode())
+        equal(target.read_bytes(), pathlib.Path(harness.PROGRAM).read_bytes())
+        equal(oct(target.stat().st_mode & 0o7777), "0o755")
+        equal(os.listdir(target.parent), ["statsidecar"])
+
+
+@test("copy: one that others are running is replaced, and they go on")
+def _():
+    if harness.WRAPPER:
+        skip("the wrapper would be copied")
+    with temporary_directory() as directory:
+        target = pathlib.Path(directory) / "statsidecar"
+        shutil.copy(harness.PROGRAM, target)
+        before = target.stat().st_ino
+        with Agent(RULES + "inputs: ['fifo://{dir}/pipe']", program=str(target)) as agent:
+            done = copy_with_umask(str(target))
+            equal(done.returncode, 0, done.stderr.decode())
+            true(target.stat().st_ino != before, "it is the same file")
+            equal(agent.process.poll(), None)
+
+
+@test("copy: where it cannot be put, the agent says so and ends")
+def _():
+    with temporary_directory() as directory:
+        target = pathlib.Path(directory) / "no" / "such" / "statsidecar"
+        done = command("run", "-c", "job", *STDIN_TO_STDOUT, "--copy-program", target)
+        equal(done.returncode, EX_OSERR)
+        contains(done.stderr, f"cannot copy the program to {target}: No such file or directory")
 
 
 main()
