@@ -27,12 +27,13 @@ def the_browser():
 class Page:
     """An agent, a browser that shows its page, and a receiver, in a `with`."""
 
-    def __init__(self, config=RULES):
-        self.config = config
+    def __init__(self, config=RULES, title="All is well; nothing has come in yet"):
+        self.config, self.title = config, title
 
     def __enter__(self):
         self.receiver = UdpReceiver().__enter__()
-        self.agent = AdminAgent(PIPE + f"outputs: [{{url: '{self.receiver.url}', name: main}}]\n" + self.config).__enter__()
+        outputs = "" if "outputs:" in self.config else f"outputs: [{{url: '{self.receiver.url}', name: main}}]\n"
+        self.agent = AdminAgent(PIPE + outputs + self.config).__enter__()
         try:
             self.browser = the_browser()
         except BaseException:
@@ -41,7 +42,7 @@ class Page:
             raise
         self.browser.look(1280, 900)
         self.browser.open(f"http://127.0.0.1:{self.agent.port}/")
-        self.wait("#verdict-title", "All is well; nothing has come in yet")
+        self.wait("#verdict-title", self.title)
         return self
 
     def __exit__(self, kind, value, trace):
@@ -77,6 +78,7 @@ def _():
         page.wait("#note-received", "8 in all")
         page.wait("#note-sent", "5 in all")
         page.wait("#note-unmapped", "1 in all")
+        page.wait("#verdict-list", "1 line that came in the last 20 s is no event.")
         page.wait("#outcome-keys", "mapped 5")
         page.wait("#outcome-keys", "malformed 1")
         page.wait("#events", "nobody.knows")
@@ -112,6 +114,8 @@ def _():
         page.browser.wait_for("document.querySelectorAll('#events tr.event').length === 1", "one row")
         contains(page.browser.text("#events"), "a.second")
         page.browser.evaluate("document.querySelector('#search').value = ''; drawIdentifiers()")
+        equal(page.browser.text("[data-pick=unmapped]").split(), ["unmapped", "1"])
+        equal(page.browser.text("[data-pick=unknown]").split()[-1], "3", "none is in the catalogue")
         page.browser.click("[data-pick=unmapped]")
         equal(page.browser.text("#events td.name"), "nobody.knows")
         page.browser.click("[data-pick=all]")
@@ -195,6 +199,16 @@ def _():
         page.browser.log.clear()
 
 
+@test("what is lost stands in the verdict, and with the output that loses it")
+def _():
+    with Page("outputs: ['unix://{dir}/absent']\n" + RULES, title="Something is wrong") as page:
+        page.wait("#verdict-list", "is away")
+        page.write(*["a.b x=1"] * 7)
+        page.wait("#verdict-list", "7 lost in the last 20 s.")
+        page.wait("#note-lost", "7 metrics")
+        page.wait("#outputs td.loss", "7")
+
+
 @test("light, dark, narrow: nothing is wider than the window")
 def _():
     with Page("include: [tasker]\n" + RULES) as page:
@@ -211,6 +225,10 @@ def _():
             wide = page.browser.evaluate("document.documentElement.scrollWidth")
             true(wide <= width, f"{name}: {wide} pixels wide in a window of {width}")
             grounds.append(page.browser.evaluate("getComputedStyle(document.body).backgroundColor"))
+            lamps = page.browser.evaluate(
+                "[...document.querySelectorAll('.end')].map(end => end.lastChild.offsetTop - end.firstChild.offsetTop)"
+            )
+            true(all(-20 < below <= 0 for below in lamps), f"{name}: lamps beside their names, and not above: {lamps}")
             page.shoot(name, width)
         true(grounds[0] != grounds[1], f"dark looks like light: {grounds}")
 
