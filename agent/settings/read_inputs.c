@@ -112,7 +112,7 @@ static const struct setting input_settings[] = {
 	{.key = "allow_from", .type = SETTING_OWN, .read = read_allow_from, .print = print_allow_from,
 	 .takes = "list of networks, or any", .shown = "none; required off loopback",
 	 .help = "udp, tcp: who may send; required off loopback"},
-	{.key = "receive_buffer", .type = SETTING_BYTES, .offset = IN(settings.receive_buffer), .min = 4096,
+	{.key = "receive_buffer", .type = SETTING_BYTES, .offset = IN(settings.receive_buffer), .min = 1,
 	 .max = 1 << 30, .fallback = "4MiB", .help = "udp, unix: the socket's buffer"},
 	{.key = "max_connections", .type = SETTING_COUNT, .offset = IN(settings.max_connections), .min = 1,
 	 .max = 4096, .fallback = "64", .help = "tcp, unixstream: connections at a time"},

@@ -123,7 +123,7 @@ static const struct setting output_settings[] = {
 	{.key = "filter", .type = SETTING_TEXTS, .offset = OUT(model.filter), .takes = "list of globs",
 	 .fallback = "[\"**\"]",
 	 .help = "globs: which metrics go here, by name without this prefix; \"!GLOB\" excludes; the last match decides"},
-	{.key = "max_datagram", .type = SETTING_BYTES, .offset = OUT(settings.max_datagram), .min = 256, .max = 65507,
+	{.key = "max_datagram", .type = SETTING_BYTES, .offset = OUT(settings.max_datagram), .min = 1, .max = 65507,
 	 .shown = "1432 for udp, else 8192", .help = "how much is sent at a time"},
 	{.key = "when_full", .type = SETTING_CHOICE, .offset = OUT(settings.when_full), .choices = when_full_names,
 	 .shown = "block for stdout, else drop", .help = "drop (counted), or stop reading pipes and standard input"},
@@ -137,10 +137,10 @@ static const struct setting output_settings[] = {
 	{.key = "cardinality", .type = SETTING_CHOICE, .offset = OUT(settings.cardinality), .min = CARDINALITY_NONE,
 	 .choices = cardinality_names, .shown = "DD_CARDINALITY", .help = "dogstatsd: which tags the Agent adds"},
 	{.key = "resolve_interval", .type = SETTING_DURATION, .offset = OUT(settings.resolve_interval_ns),
-	 .min = SECOND / 10, .max = 86400 * SECOND, .fallback = "30s",
+	 .min = SECOND / 100, .max = 86400 * SECOND, .fallback = "30s",
 	 .help = "how often a host's name is resolved again"},
 	{.key = "reopen_interval", .type = SETTING_DURATION, .flags = SETTING_OR_OFF,
-	 .offset = OUT(settings.reopen_interval_ns), .min = SECOND / 10, .max = 86400 * SECOND, .fallback = "60s",
+	 .offset = OUT(settings.reopen_interval_ns), .min = SECOND / 100, .max = 86400 * SECOND, .fallback = "60s",
 	 .help = "udp to another host: how often a new source port is taken"},
 };
 

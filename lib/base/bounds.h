@@ -47,7 +47,7 @@ enum {
 
 	/* limits.line: what one unfinished line may occupy. */
 	LINE_MAX_DEFAULT = 64 * 1024,
-	LINE_MAX_LOW = 256,
+	LINE_MAX_LOW = 1,
 	LINE_MAX_HIGH = 1024 * 1024,
 
 	/* One read of a stream: enough, several a wake-up but bounded. */

@@ -118,7 +118,7 @@ static const struct row rows[] = {
          "1:21: `fifo:///a` is an input: an output can be udp, unix, unixstream, tcp or stdout:\n"},
 	{"an output to port 0", "outputs: [\"udp://a:0\"]\n", "1:11: `udp://a:0`: nothing can listen on port 0\n"},
 	{"wrong values of an output",
-         "outputs:\n  - {url: \"stdout:\", dialect: dogstats, when_full: wait, timers: h, max_datagram: 99, origin: "
+         "outputs:\n  - {url: \"stdout:\", dialect: dogstats, when_full: wait, timers: h, max_datagram: 0, origin: "
          "node}\n"
          "  - {url: \"udp://a\", cardinality: all, resolve_interval: 1ms, reopen_interval: never, prefix: \"a b\"}\n",
          "2:31: `dialect` takes dogstatsd, statsd, graphite, influxdb, librato or signalfx, not `dogstats`; did you "
@@ -126,10 +126,10 @@ static const struct row rows[] = {
          "`dogstatsd`?\n"
          "2:52: `when_full` takes drop or block, not `wait`\n"
          "2:66: `timers` takes ms, histogram or distribution, not `h`\n"
-         "2:83: `max_datagram: 99`: it must be between 256 and 65507\n"
-         "2:95: `origin` takes off, pod or self, not `node`\n"
+         "2:83: `max_datagram: 0`: it must be between 1 and 65507\n"
+         "2:94: `origin` takes off, pod or self, not `node`\n"
          "3:35: `cardinality` takes none, low, orchestrator or high, not `all`\n"
-         "3:58: `resolve_interval: 1ms`: it must be between 100ms and 1d\n"
+         "3:58: `resolve_interval: 1ms`: it must be between 10ms and 1d\n"
          "3:80: `reopen_interval: never`: write an integer with a unit: 250ms, 10s, 5m, 1h30m, 1d, or off\n"
          "3:95: `prefix: a b`: a metric's name takes A-Za-z0-9_.- only\n"},
 	{"keys of other dialects",
@@ -148,11 +148,11 @@ static const struct row rows[] = {
 	{"two outputs of one name", "outputs: [\"udp://a\", {url: \"udp://a\", dialect: statsd}]\n",
          "1:22: two outputs have the name `udp://a`: give each its own with `name`\n"},
 
-	{"wrong limits", "limits: {line: 10, names: 0, tag_values: many, tag_length: 1MB}\n",
-         "1:16: `line: 10`: it must be between 256 and 1MiB\n"
-         "1:27: `names: 0`: it must be between 1 and 1000000\n"
-         "1:42: `tag_values: many`: write an integer\n"
-         "1:60: `tag_length: 1MB`: it must be between 1 and 4KiB\n"},
+	{"wrong limits", "limits: {line: 0, names: 0, tag_values: many, tag_length: 1MB}\n",
+         "1:16: `line: 0`: it must be between 1 and 1MiB\n"
+         "1:26: `names: 0`: it must be between 1 and 1000000\n"
+         "1:41: `tag_values: many`: write an integer\n"
+         "1:59: `tag_length: 1MB`: it must be between 1 and 4KiB\n"},
 	{"wrong limits of tags", "limits: {tag_values: {default: 0, step: x}}\n",
          "1:32: `default: 0`: it must be between 1 and 1000000\n1:41: `step: x`: write an integer\n"},
 	{"admin without a port", "admin: localhost\n",
