@@ -3,6 +3,7 @@
  *     name:1|c|#…,env:prod,dd.internal.entity_id:UID|c:ci-ID|e:it-false,cn-web,pu-UID|card:low
  *              tags behind all others                ^ suffix, ready for the wire                 */
 #include <stdlib.h>
+#include <strings.h>
 
 #include "settings/container_id.h"
 #include "settings/fault.h"
@@ -55,12 +56,14 @@ static void tag_add(struct reader *reader, struct output_model *model, struct sp
 		(struct tag_model){{arena_copy(reader->arena, key), mark}, {arena_copy(reader->arena, value), mark}};
 }
 
-/* `team:shop,tier:1`: what has no colon is no tag with a value, and is left out. */
+/* `team:shop,tier:1`, or with blanks, as the Agent's containers take it: `team:shop tier:1`. What has no colon is no tag with
+ * a value, and is left out. */
 static void tags_add_list(struct reader *reader, struct output_model *model, const char *list)
 {
+	const char *separator = strchr(list, ',') ? "," : " ";
 	while (*list) {
-		struct span item = {list, strcspn(list, ",")};
-		list += item.len + (list[item.len] == ',');
+		struct span item = {list, strcspn(list, separator)};
+		list += item.len + (list[item.len] != 0);
 		while (item.len && item.at[0] == ' ')
 			item = span_skip(item, 1);
 		while (item.len && item.at[item.len - 1] == ' ')
@@ -78,7 +81,7 @@ static void environment_tags(struct reader *reader, struct output_model *model, 
 	const char *list = environment_get("DD_TAGS"), *entity = environment_get("DD_ENTITY_ID");
 	size_t room = ARRAY_LEN(names) + 2;
 	for (const char *at = list; at && *at; at++)
-		room += *at == ',';
+		room += *at == ',' || *at == ' ';
 	model->tags.items = arena_array(reader->arena, room, sizeof(*model->tags.items));
 	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
 		const char *value = environment_get(names[i][0]);
@@ -137,7 +140,7 @@ static const char *environment_cardinality(struct reader *reader)
 	if (!value)
 		return NULL;
 	for (size_t i = 0; i < ARRAY_LEN(names); i++)
-		if (strcmp(value, names[i]) == 0)
+		if (strcasecmp(value, names[i]) == 0)
 			return names[i];
 	fault(reader->problems, (struct mark){"DD_CARDINALITY", 0, 0}, "`%.80s`: write none, low, orchestrator or high",
 	      value);
