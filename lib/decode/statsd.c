@@ -1,6 +1,7 @@
 #include "decode/statsd.h"
 
 #include "base/bounds.h"
+#include "base/decimal.h"
 
 static int fail(struct statsd_reader *reader, const char *at, const char *why)
 {
@@ -26,6 +27,14 @@ static bool is_type(struct span type)
 		if (span_is(type, types[i]))
 			return true;
 	return false;
+}
+
+/* Above 0 and at most 1: without it the value would count for another number than its sender meant. */
+static bool is_rate(struct span text)
+{
+	static const struct decimal one = {.digits = "1", .stretch = 1, .count = 1, .point = 1};
+	struct decimal rate;
+	return decimal_parse(&rate, text) == 0 && !rate.negative && !decimal_is_zero(&rate) && decimal_compare(&rate, &one) <= 0;
 }
 
 static struct span trim_end(struct span text)
@@ -65,9 +74,12 @@ int statsd_read_line(struct statsd_reader *reader, struct span line)
 		reader->values.len = (size_t)(reader->type.at - 1 - reader->values.at);
 	while (rest.len) {
 		struct span part = take_until(&rest, '|');
-		if (part.len && part.at[0] == '@')
+		if (part.len && part.at[0] == '@') {
 			reader->rate = span_skip(part, 1);
-		else if (part.len && part.at[0] == '#')
+			if (!is_rate(reader->rate))
+				return fail(reader, part.at, "the rate is a number above 0 and at most 1");
+		}
+		if (part.len && part.at[0] == '#')
 			reader->tags = span_skip(part, 1);
 	}
 	const size_t value_count = span_is(reader->type, "s") ? 1 : count_parts(reader->values, ':');
