@@ -61,7 +61,7 @@ static void print_tag_values(struct printer *printer, const void *target)
 static const struct setting limits_settings[] = {
 	{.key = "line", .type = SETTING_BYTES, .offset = SET(model.limits.line), .min = LINE_MAX_LOW,
 	 .max = LINE_MAX_HIGH, .fallback = "64KiB",
-	 .help = "a line's length, its end included; longer ones are counted as oversize"},
+	 .help = "a line's length, its end not counted; longer ones are counted as oversize"},
 	{.key = "names", .type = SETTING_COUNT, .offset = SET(model.limits.names), .min = 1, .max = 1000000,
 	 .fallback = "2000", .help = "different names that templates may make"},
 	{.key = "tag_values", .type = SETTING_OWN, .read = read_tag_values, .print = print_tag_values,

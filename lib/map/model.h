@@ -209,7 +209,7 @@ struct tag_limit_model {
 };
 
 struct limits_model {
-	uint32_t line;       /* bytes, newline included */
+	uint32_t line;       /* bytes, without the newline */
 	uint32_t names;      /* different templated names */
 	uint32_t tag_values; /* different values of one key, where tag_value_limits has none of its own */
 	struct tag_limit_model *tag_value_limits;
