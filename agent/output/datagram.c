@@ -97,6 +97,7 @@ static enum output_result datagram_send(struct output *output)
 
 		if (sent > 0) {
 			refusals = 0;
+			output->backoff_ms = 0;
 			while (sent-- > 0)
 				output_sent(output, output->packer.cuts[output->packer.first].len);
 			continue;

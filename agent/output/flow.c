@@ -143,7 +143,6 @@ static enum output_result flow_send_rest(struct output *output, struct flow *flo
 	output->accounts->bytes += flow->rest_len;
 	output->accounts->datagrams++;
 	output->held_metrics = 0;
-	output->backoff_ms = 0;
 	flow->rest_len = 0;
 	flow->rest_sent = 0;
 	return OUTPUT_SENT;

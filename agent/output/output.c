@@ -4,11 +4,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "clock.h"
 #include "log.h"
 
 enum {
 	BACKOFF_FIRST_MS = 25,
 	BACKOFF_LAST_MS = 1000,
+	/* A connection that broke earlier was none: whoever takes connections for a receiver that is away closes them at once. */
+	LASTING_MS = 100,
 	/* While it waits for the kernel's word: not every kernel says it for every kind of socket. */
 	WAIT_AT_MOST_MS = 100,
 	PAUSE_MS = 5,
@@ -56,7 +59,6 @@ void output_sent(struct output *output, size_t bytes)
 	output->accounts->sent += packer->cuts[packer->first].metrics;
 	output->accounts->bytes += bytes;
 	output->accounts->datagrams++;
-	output->backoff_ms = 0;
 	packer_take(packer);
 }
 
@@ -112,6 +114,7 @@ void output_opened(struct output *output)
 		log_limited(&limit, LOG_LEVEL_INFO, "output %s takes metrics", output->settings->label);
 	output->was_reported = false;
 	output->is_open = true;
+	output->opened_ns = clock_monotonic_ns();
 	output->accounts->is_up = true;
 	event_del(output->writable);
 	event_assign(output->writable, base, output->fd, EV_WRITE, event_get_callback(output->writable), output);
@@ -124,12 +127,9 @@ void output_await_connection(struct output *output)
 	output_after(output->writable, CONNECT_MS);
 }
 
-/* Tries once; the next try is planned where it failed. */
-static void output_try(struct output *output, int (*attempt)(struct output *output))
+/* Longer and longer. */
+static void output_back_off(struct output *output)
 {
-	if (attempt(output) == 0)
-		return;
-	output_shut(output);
 	output_report_away(output);
 	output->backoff_ms = output->backoff_ms == 0 ? BACKOFF_FIRST_MS : output->backoff_ms * 2;
 	if (output->backoff_ms > BACKOFF_LAST_MS)
@@ -137,19 +137,29 @@ static void output_try(struct output *output, int (*attempt)(struct output *outp
 	output_after(output->retry, output->backoff_ms);
 }
 
+/* Tries once; the next try is planned where it failed. */
+static void output_try(struct output *output, int (*attempt)(struct output *output))
+{
+	if (attempt(output) == 0)
+		return;
+	output_shut(output);
+	output_back_off(output);
+}
+
 /* What it was connected to is gone. A receiver that was started anew may be there already; where it is not, or the next
  * send fails too, wait. */
 static void output_reopen(struct output *output)
 {
+	if (output->is_open && clock_monotonic_ns() - output->opened_ns >= LASTING_MS * INT64_C(1000000))
+		output->backoff_ms = 0;
 	output_shut(output);
 	event_del(output->retry);
-	if (output->backoff_ms == 0) {
-		output->backoff_ms = BACKOFF_FIRST_MS;
-		output_try(output, output->kind->open);
+	if (output->backoff_ms > 0) {
+		output_back_off(output);
 		return;
 	}
-	output_report_away(output);
-	output_after(output->retry, output->backoff_ms);
+	output->backoff_ms = BACKOFF_FIRST_MS;
+	output_try(output, output->kind->open);
 }
 
 void output_moved(struct output *output)

@@ -70,6 +70,7 @@ struct output {
 	enum output_error fault; /* why it is away */
 	int error;               /* errno of it; 0: its name has no address yet */
 	uint32_t backoff_ms;     /* before the next try to open it; 0: at once */
+	int64_t opened_ns;       /* when it was opened last */
 	uint32_t held_metrics;   /* beyond the packer: those of a payload that is half sent */
 	struct event *retry;     /* timer */
 	struct event *writable;  /* of fd */

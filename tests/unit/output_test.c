@@ -142,6 +142,44 @@ START_TEST(delivers_with_the_first_try_after_the_receiver_is_back)
 }
 END_TEST
 
+/* The receiver takes the connection and closes it. */
+static void close_connection(struct fixture *fixture, int receiver)
+{
+	close(accept(receiver, NULL, NULL));
+	event_base_loop(fixture->base, EVLOOP_ONCE | EVLOOP_NONBLOCK);
+}
+
+/* Something that takes connections for a receiver that is away is left alone longer and longer, whatever the kernel took
+ * before it closed; a connection that lasted is opened again at once. */
+START_TEST(backs_off_from_who_closes_every_connection)
+{
+	static const uint32_t delays_ms[] = {25, 50, 100, 200, 400, 800, 1000, 1000};
+	const int64_t never_ns = INT64_MAX;
+	struct fixture fixture;
+	int receiver;
+
+	begin(&fixture, TRANSPORT_UNIXSTREAM);
+	receiver = receiver_open(&fixture, SOCK_STREAM);
+	tick(&fixture);
+	for (size_t i = 0; i < ARRAY_LEN(delays_ms); i++) {
+		ck_assert_msg(fixture.output->backoff_ms == delays_ms[i], "connection %zu: got %u ms, want %u ms", i,
+		              fixture.output->backoff_ms, delays_ms[i]);
+		make_metric(&fixture);
+		fixture.output->opened_ns = never_ns; /* however slow this machine is */
+		close_connection(&fixture, receiver);
+		ck_assert(!fixture.output->is_open);
+		tick(&fixture);
+		ck_assert(fixture.output->is_open);
+	}
+	ck_assert_uint_eq(fixture.accounts.sent, ARRAY_LEN(delays_ms));
+	fixture.output->opened_ns = 0;
+	close_connection(&fixture, receiver);
+	ck_assert(fixture.output->is_open);
+	close(receiver);
+	end(&fixture);
+}
+END_TEST
+
 /* A line of len bytes, sent at once. */
 static void make_line(struct fixture *fixture, size_t len)
 {
@@ -194,6 +232,7 @@ Suite *output_suite(void)
 	TCase *all = tcase_create("output");
 	tcase_add_loop_test(all, waits_longer_and_longer_but_at_most_a_second, 0, ARRAY_LEN(transports));
 	tcase_add_loop_test(all, delivers_with_the_first_try_after_the_receiver_is_back, 0, ARRAY_LEN(transports));
+	tcase_add_test(all, backs_off_from_who_closes_every_connection);
 	tcase_add_test(all, keeps_the_socket_whatever_one_datagram_meets);
 	suite_add_tcase(suite, all);
 	return suite;
