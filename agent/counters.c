@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "config.h"
 #include "log.h"
 #include "map/lifecycle.h"
 
@@ -111,9 +112,11 @@ static void visit_events(const struct visitor *visitor, const struct accounts *a
 		visit_two(visitor, "statsidecar_payload_missing_total", missing,
 		          (struct span[2]){mapping->expectations[i].event, mapping->expectations[i].field},
 		          accounts->payload_missing[i]);
-	for (size_t i = 0; i < mapping->rule_count; i++)
-		visit_one(visitor, "statsidecar_rule_matches_total", "rule", mapping->rules[i].label,
-		          accounts->rule_matches[i]);
+	for (size_t i = 0; i < mapping->rule_count; i++) {
+		if (mapping->rules[i].account == i)
+			visit_one(visitor, "statsidecar_rule_matches_total", "rule", mapping->rules[i].label,
+			          accounts->rule_matches[i]);
+	}
 	for (size_t i = 0; i < SKIP_COUNT; i++)
 		visit_one(visitor, "statsidecar_metrics_skipped_total", "reason", span_of(skip_names[i]), accounts->skipped[i]);
 	for (size_t i = 0; i < mapping->tag_key_count; i++)
@@ -173,14 +176,13 @@ void counters_visit_reloads(const struct agent_view *view, void (*visit)(void *c
 void counters_visit_agent(const struct agent_view *view, void (*visit)(void *context, const struct counter *counter),
                           void *context)
 {
-	struct visitor visitor = {visit, context};
-
-	counters_visit(view->accounts, view->mapping, visit, context);
-	for (int i = 0; i < RELOAD_RESULT_COUNT; i++)
-		visit_one(&visitor, "statsidecar_config_reloads_total", "result", span_of(reload_result_names[i]), view->reloads[i]);
-	visit(context, &(struct counter){.name = "statsidecar_config_last_reload_successful",
-	                                 .value = view->last_reload_successful,
+	visit(context, &(struct counter){.name = "statsidecar_build_info",
+	                                 .label_names = {"version"},
+	                                 .label_values = {SPAN(PACKAGE_VERSION)},
+	                                 .value = 1,
 	                                 .is_gauge = true});
+	counters_visit(view->accounts, view->mapping, visit, context);
+	counters_visit_reloads(view, visit, context);
 }
 
 /* One line of the log that is being filled. */

@@ -25,7 +25,7 @@ void counters_visit(const struct accounts *accounts, const struct mapping *mappi
 void counters_visit_reloads(const struct agent_view *view, void (*visit)(void *context, const struct counter *counter),
                             void *context);
 
-/* Those and what the agent as a whole counts: its reloads. */
+/* Those and what the agent as a whole tells: its reloads, its version. */
 void counters_visit_agent(const struct agent_view *view, void (*visit)(void *context, const struct counter *counter),
                           void *context);
 

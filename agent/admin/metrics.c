@@ -7,14 +7,13 @@
 #include <inttypes.h>
 
 #include "admin/page.h"
-#include "config.h"
 #include "counters.h"
 #include "process.h"
 
 static const struct {
 	const char *name;
 	const char *help;
-} helps[] = {
+} families[] = {
 	{"statsidecar_events_received_total", "Events read, by input: a line is one, a batch one per element."},
 	{"statsidecar_input_kernel_drops_total", "Datagrams that the kernel dropped before they were read."},
 	{"statsidecar_input_refused_total", "Datagrams and connections from senders that are not allowed, or too many."},
@@ -50,6 +49,7 @@ static const struct {
 struct exposition {
 	FILE *out;
 	const char *family; /* the last one that was begun; the names of counters are static texts */
+	bool is_begun[ARRAY_LEN(families)];
 };
 
 static void begin_family(struct exposition *exposition, const char *name, bool is_gauge)
@@ -57,11 +57,24 @@ static void begin_family(struct exposition *exposition, const char *name, bool i
 	if (exposition->family != NULL && strcmp(exposition->family, name) == 0)
 		return;
 	exposition->family = name;
-	for (size_t i = 0; i < ARRAY_LEN(helps); i++) {
-		if (strcmp(helps[i].name, name) == 0)
-			fprintf(exposition->out, "# HELP %s %s\n", name, helps[i].help);
+	for (size_t i = 0; i < ARRAY_LEN(families); i++) {
+		if (strcmp(families[i].name, name) != 0)
+			continue;
+		exposition->is_begun[i] = true;
+		fprintf(exposition->out, "# HELP %s %s\n", name, families[i].help);
 	}
 	fprintf(exposition->out, "# TYPE %s %s\n", name, is_gauge ? "gauge" : "counter");
+}
+
+/* What this configuration has nothing to count of (no lifecycle, no legacy name) is named nevertheless. */
+static void put_unused(struct exposition *exposition)
+{
+	for (size_t i = 0; i < ARRAY_LEN(families); i++) {
+		size_t len = strlen(families[i].name);
+
+		if (!exposition->is_begun[i])
+			begin_family(exposition, families[i].name, strcmp(families[i].name + len - 6, "_total") != 0);
+	}
 }
 
 static void put_label_value(FILE *out, struct span text)
@@ -128,12 +141,8 @@ int metrics_write(struct admin *admin, const char *query, FILE *out)
 	struct exposition exposition = {.out = out};
 
 	(void)query;
-	put_counter(&exposition, &(struct counter){.name = "statsidecar_build_info",
-	                                           .label_names = {"version"},
-	                                           .label_values = {SPAN(PACKAGE_VERSION)},
-	                                           .value = 1,
-	                                           .is_gauge = true});
 	counters_visit_agent(view, put_counter, &exposition);
 	put_process(&exposition);
+	put_unused(&exposition);
 	return HTTP_OK;
 }

@@ -1,4 +1,6 @@
 /* rules: of a configuration -> what is done when one matches. */
+#include <stdlib.h>
+
 #include "map/catalogue.h"
 #include "map/compiler.h"
 
@@ -181,6 +183,27 @@ static void compile_rule(struct compiler *compiler, struct rule *rule, const str
 	check_aliases(compiler, rule);
 }
 
+static int compare_labels(const void *left, const void *right)
+{
+	const struct rule *a = *(const struct rule *const *)left;
+	const struct rule *b = *(const struct rule *const *)right;
+	const int order = span_compare(a->label, b->label);
+	return order ? order : (a->index > b->index) - (a->index < b->index);
+}
+
+/* Labels are the user's to repeat, and several rules may stand in one line. */
+static void find_accounts(struct mapping *mapping)
+{
+	struct rule **rules = arena_array(mapping->arena, mapping->rule_count, sizeof(*rules));
+	for (uint32_t i = 0; i < mapping->rule_count; i++)
+		rules[i] = &mapping->rules[i];
+	qsort(rules, mapping->rule_count, sizeof(*rules), compare_labels);
+	for (uint32_t i = 0; i < mapping->rule_count; i++) {
+		const bool is_first = i == 0 || !span_equal(rules[i]->label, rules[i - 1]->label);
+		rules[i]->account = is_first ? rules[i]->index : rules[i - 1]->account;
+	}
+}
+
 void compile_rules(struct compiler *compiler)
 {
 	const struct model *model = compiler->model;
@@ -198,4 +221,5 @@ void compile_rules(struct compiler *compiler)
 			mapping->metric_count += rule->metric_count;
 		}
 	}
+	find_accounts(mapping);
 }

@@ -73,6 +73,7 @@ struct metric {
 
 struct rule {
 	uint32_t index;
+	uint32_t account; /* the first rule of this label: what is told of them is told as one */
 	uint32_t file; /* index into files */
 	struct span label;
 	const struct rule_model *model;

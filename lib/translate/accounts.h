@@ -72,7 +72,8 @@ struct accounts {
 	uint64_t skipped[SKIP_COUNT];
 	uint64_t names_limited;
 	struct lifecycle_accounts lifecycles[LIFECYCLES_MAX];
-	/* Sized and numbered by the mapping that is in force (map/mapping.h): rules, expectations, legacy names, tag keys. */
+	/* Sized and numbered by the mapping that is in force (map/mapping.h): rules (by rule->account), expectations, legacy names,
+	 * tag keys. */
 	uint64_t *rule_matches;
 	uint64_t *payload_missing;
 	uint64_t *legacy;

@@ -25,7 +25,8 @@ static uint32_t find(struct names *names, const struct mapping *other, uint32_t 
 
 static bool is_rule(const struct mapping *mapping, uint32_t index, const struct mapping *other, uint32_t other_index)
 {
-	return span_equal(mapping->rules[index].label, other->rules[other_index].label);
+	return mapping->rules[index].account == index && other->rules[other_index].account == other_index &&
+	       span_equal(mapping->rules[index].label, other->rules[other_index].label);
 }
 
 static bool is_expectation(const struct mapping *mapping, uint32_t index, const struct mapping *other, uint32_t other_index)

@@ -140,7 +140,7 @@ enum outcome make_metrics(struct translator *translator, struct plan *plan)
 		return OUTCOME_UNMAPPED;
 	for (uint32_t i = 0; i < plan->rule_count; i++) {
 		const struct plan_rule *step = &plan->rules[i];
-		translator->accounts->rule_matches[step->rule->index]++;
+		translator->accounts->rule_matches[step->rule->account]++;
 		translator->subject.captures = step->captures;
 		if (translator->trace && translator->trace->rule)
 			translator->trace->rule(translator->trace->context, step->rule);

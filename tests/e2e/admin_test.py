@@ -299,6 +299,28 @@ def _():
             equal(name in re.findall(r"^# TYPE (\S+) counter", text, re.MULTILINE), name.endswith("_total"), name)
 
 
+@test("a name that this configuration counts nothing of stands there too, without a sample")
+def _():
+    with AdminAgent(PIPE + "outputs: ['udp://127.0.0.1:9']\n" + COUNT) as agent:
+        text = agent.ask("/metrics").body
+        equal(sorted(re.findall(r"^# TYPE (\S+) (?:counter|gauge)$", text, re.MULTILINE)), sorted(NAMES))
+        contains(text, "# TYPE statsidecar_lifecycle_entities gauge\n# HELP")
+        contains(text, "# TYPE statsidecar_legacy_events_total counter\n# HELP")
+
+
+@test("rules of one label, and several rules in one line, are one sample")
+def _():
+    rules = "rules: [{match: a, name: both, drop: true}, {match: b, name: both, drop: true}, {match: c, drop: true}, {match: d, drop: true}]\n"
+    with AdminAgent(PIPE + "outputs: ['udp://127.0.0.1:9']\n" + rules) as agent:
+        write_pipe(agent.directory / "pipe", *"aabbbcdd")
+        wait_until(lambda: total(agent.metrics(), "statsidecar_events_total") == 8, "eight events")
+        lines = [line for line in agent.insist("/metrics").splitlines() if line.startswith("statsidecar_rule_matches_total{")]
+        line_of_rules = 1 + agent.config.read_text().split("\n").index(rules.strip())
+        equal(len(lines), 2)
+        equal(lines[0], 'statsidecar_rule_matches_total{rule="both"} 5')
+        true(lines[1].endswith(f'statsidecar.yaml:{line_of_rules}"}} 3'), lines[1])
+
+
 @test("docs/watching.md lists them all")
 def _():
     rows = re.findall(r"^\| `(\w+)` \|", (SOURCE / "docs/watching.md").read_text(encoding="utf-8"), re.MULTILINE)

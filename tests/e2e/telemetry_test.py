@@ -77,6 +77,20 @@ def _():
         contains(lines, "statsidecar.rule_matches:1|c|#rule:step completed")
         true(any(line.startswith("statsidecar.metrics_skipped:") for line in lines), "no skipped metrics")
         true(any(line.startswith("statsidecar.output_datagrams:") for line in lines), "no datagrams")
+        true(any(re.match(r"statsidecar\.build_info:1\|g\|#version:\d", line) for line in lines), "no version")
+
+
+@test("rules of one label are told as one, each event once")
+def _():
+    rules = "rules: [{match: a, name: both, metrics: [{counter: n}]}, {match: b, name: both, metrics: [{counter: n}]}]\n"
+    with UdpReceiver() as receiver:
+        config = PIPE + f"outputs: [{{url: '{receiver.url}', name: main}}]\n" + rules
+        with Agent(config + "telemetry: {interval: 100ms, metrics: all}\n", quiet=False) as agent:
+            matches = lambda: sums(receiver.all_lines())["statsidecar.rule_matches{rule:both}"]
+            for number in range(1, 4):
+                write_pipe(agent.directory / "pipe", "a", "a", "a", "b")
+                receiver.read_until(lambda: matches() >= 4 * number, "what was matched")
+        equal(matches(), 12)
 
 
 @test("prefix, filter, global tags and the output's prefix")

@@ -157,6 +157,13 @@ static const struct model counted_after = {
 	.limits.tag_values = 1,
 };
 
+/* Several rules of one label are told as one: what was counted of them stays, however many they are. */
+static const struct model twice_before = {
+	FILES(FILE_OF(RULES(LABELLED("one", "a"), LABELLED("twice", "b"), LABELLED("twice", "c")))), .limits.tag_values = 1};
+static const struct model twice_after = {
+	FILES(FILE_OF(RULES(LABELLED("twice", "c"), LABELLED("one", "a"), LABELLED("twice", "b"), LABELLED("twice", "d")))),
+	.limits.tag_values = 1};
+
 static uint64_t rule_matches(const struct rig *rig, const char *label)
 {
 	for (uint32_t i = 0; i < rig->mapping->rule_count; i++)
@@ -197,6 +204,23 @@ START_TEST(counts)
 }
 END_TEST
 
+START_TEST(counts_of_one_label)
+{
+	rig_init(&before, &twice_before);
+	rig_run(&before, "a\nb\nb\nc\nc\nc\n");
+	ck_assert_uint_eq(rule_matches(&before, "one"), 1);
+	ck_assert_uint_eq(rule_matches(&before, "twice"), 5);
+	reload(&twice_after);
+	ck_assert_uint_eq(rule_matches(&after, "one"), 1);
+	ck_assert_uint_eq(rule_matches(&after, "twice"), 5);
+	rig_run(&after, "b\nc\nd\n");
+	ck_assert_uint_eq(rule_matches(&after, "twice"), 8);
+	for (uint32_t i = 0; i < after.mapping->rule_count; i++)
+		ck_assert_uint_eq(after.accounts.rule_matches[i], i == 0 ? 8 : i == 1 ? 1 : 0);
+	end();
+}
+END_TEST
+
 Suite *inherit_suite(void)
 {
 	Suite *suite = suite_create("inherit");
@@ -204,6 +228,7 @@ Suite *inherit_suite(void)
 	tcase_add_loop_test(all, guard, 0, ARRAY_LEN(guards));
 	tcase_add_loop_test(all, lifecycle, 0, ARRAY_LEN(lifecycles));
 	tcase_add_test(all, counts);
+	tcase_add_test(all, counts_of_one_label);
 	suite_add_tcase(suite, all);
 	return suite;
 }
