@@ -336,8 +336,6 @@ const char *agent_not_ready(const struct agent *agent)
 		return "stopping";
 	if (clock_monotonic_ns() - agent->ready_monotonic_ns >= READY_AFTER_S * NS_PER_S)
 		return NULL;
-	if (agent->input_count < agent->rules->settings->input_count)
-		return "not every input is open";
 	for (size_t i = 0; i < agent->output_count; i++) {
 		if (!output_is_placed(agent->outputs[i]))
 			return "an output has neither an address nor a connection yet";

@@ -1,5 +1,6 @@
 /* Who may ask for what. */
 #include <event2/bufferevent.h>
+#include <event2/keyvalq_struct.h>
 #include <netinet/in.h>
 #include <strings.h>
 
@@ -48,11 +49,17 @@ static bool is_from_here(struct evhttp_request *request)
 
 static bool host_is_allowed(struct admin *admin, const struct page *page, struct evhttp_request *request)
 {
-	const char *host = evhttp_find_header(evhttp_request_get_input_headers(request), "Host");
+	const struct evkeyvalq *headers = evhttp_request_get_input_headers(request);
+	const struct evhttp_uri *uri = evhttp_request_get_evhttp_uri(request);
+	const char *named = uri == NULL ? NULL : evhttp_uri_get_host(uri); /* GET http://NAME/ */
 
-	if (host == NULL || !is_from_here(request) || (!admin->is_loopback && page != NULL && page->is_public))
+	if (!is_from_here(request) || (!admin->is_loopback && page != NULL && page->is_public))
 		return true;
-	return host_is_ours(admin, host);
+	for (const struct evkeyval *header = headers->tqh_first; header != NULL; header = header->next.tqe_next) {
+		if (strcasecmp(header->key, "Host") == 0 && !host_is_ours(admin, header->value))
+			return false;
+	}
+	return named == NULL || host_is_ours(admin, named);
 }
 
 /* A page of another site may not even make the browser ask: it could not read the answer, but keep the agent busy. */

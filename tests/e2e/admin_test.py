@@ -111,6 +111,22 @@ def _(host, status):
             equal(agent.ask(path, headers={"Host": host}).status, status, path)
 
 
+@table(
+    [
+        ("a foreign Host behind ours is refused", "GET /api/status", ["localhost", "evil.example"], 403),
+        ("a foreign Host before ours is refused", "GET /api/status", ["evil.example", "localhost"], 403),
+        ("a foreign name in the request line is refused", "GET http://evil.example/api/status", ["localhost"], 403),
+        ("… also without Host", "GET http://evil.example/api/status", [], 403),
+        ("ours in the request line is answered", "GET http://localhost:8128/api/status", ["localhost:8128"], 200),
+        ("… and an address of IPv6", "GET http://[::1]:8128/api/status", [], 200),
+    ]
+)
+def _(line, hosts, status):
+    with AdminAgent(PIPE + "outputs: ['udp://127.0.0.1:9']") as agent, agent.connect() as client:
+        client.sendall("\r\n".join([line + " HTTP/1.1", *["Host: " + host for host in hosts], "Connection: close", "", ""]).encode())
+        contains(b"".join(iter(lambda: client.recv(65536), b"")).decode(), f"HTTP/1.1 {status} ")
+
+
 @test("a request without Host is answered: no browser sends one")
 def _():
     with AdminAgent(PIPE + "outputs: ['udp://127.0.0.1:9']") as agent, agent.connect() as client:

@@ -10,6 +10,7 @@ import socket
 import subprocess
 import threading
 
+import harness
 from harness import (
     DEADLINE,
     PROGRAM,
@@ -21,6 +22,7 @@ from harness import (
     environment,
     equal,
     main,
+    need,
     send_udp,
     send_unix,
     skip,
@@ -56,6 +58,26 @@ def _():
         equal(done.returncode, 71, done.stderr)
         equal(done.stderr.count("is left out"), 2, done.stderr)
         contains(done.stderr, "no input could be opened")
+
+
+@test("without a default input it is ready nevertheless: nobody has asked for that one")
+def _():
+    need("unshare", "nsenter", "ip", "mount")
+    # No pipe can be made under /run, and the default port is free.
+    script = 'mount -t tmpfs -o ro none /run && ip link set lo up && exec "$@"'
+    wrapper = ["unshare", "--mount", "--net", "sh", "-c", script, "sh"]
+    if subprocess.run(wrapper + ["true"], capture_output=True).returncode != 0:
+        skip("no namespaces here")
+    before, harness.WRAPPER = harness.WRAPPER, wrapper + harness.WRAPPER
+    try:
+        with Agent("outputs: ['udp://127.0.0.1:9']\nadmin: 127.0.0.1:0\n" + RULES, quiet=False) as agent:
+            agent.stderr.wait_for("ready: 1 of 2 inputs")
+            address = agent.stderr.wait_for(r"admin: http://(\S+)/").group(1)
+            ask = ["nsenter", f"--net=/proc/{agent.pid}/ns/net", PROGRAM, "health", "--ready", "--admin", address]
+            done = subprocess.run(ask, capture_output=True, text=True)
+            equal((done.returncode, done.stdout), (0, "ready\n"), done.stderr)
+    finally:
+        harness.WRAPPER = before
 
 
 # ---- the log ----
