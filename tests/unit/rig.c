@@ -123,21 +123,12 @@ void rig_problems(const struct model *model, char *out, size_t size)
 	problems_fini(&problems);
 }
 
-void rig_init(struct rig *rig, const struct model *model)
+/* Everything but the model and its mapping. */
+static void start(struct rig *rig)
 {
-	static const struct hash_key key = {0x0123456789abcdef, 0xfedcba9876543210};
-	struct problems problems = {0};
-	memset(rig, 0, sizeof(*rig));
-	rig->model = model_filled(model);
-	rig->mapping = mapping_compile(&rig->model, &key, &problems);
-	if (!rig->mapping) {
-		char text[4096];
-		print_problems(&problems, text, sizeof(text));
-		give_up(text);
-	}
-	problems_fini(&problems);
 	const struct translate_observer observer = {.context = rig, .rejected = rejected, .limited = limited};
 	bool ok = accounts_init(&rig->accounts, rig->mapping) == 0;
+	rig->rejected[0] = rig->limited[0] = '\0';
 	for (size_t i = 0; i < rig->model.output_count; i++) {
 		ok = packer_init(&rig->packers[i], rig->model.outputs[i].max_datagram) == 0 && ok;
 		rig->packers[i].flush = flush;
@@ -153,7 +144,7 @@ void rig_init(struct rig *rig, const struct model *model)
 		give_up("out of memory");
 }
 
-void rig_fini(struct rig *rig)
+static void stop(struct rig *rig)
 {
 	translator_free(rig->translator);
 	for (size_t i = 0; i < rig->model.input_count; i++)
@@ -163,6 +154,33 @@ void rig_fini(struct rig *rig)
 		free(rig->sinks[i].text);
 	}
 	accounts_fini(&rig->accounts);
+}
+
+void rig_init(struct rig *rig, const struct model *model)
+{
+	static const struct hash_key key = {0x0123456789abcdef, 0xfedcba9876543210};
+	struct problems problems = {0};
+	memset(rig, 0, sizeof(*rig));
+	rig->model = model_filled(model);
+	rig->mapping = mapping_compile(&rig->model, &key, &problems);
+	if (!rig->mapping) {
+		char text[4096];
+		print_problems(&problems, text, sizeof(text));
+		give_up(text);
+	}
+	problems_fini(&problems);
+	start(rig);
+}
+
+void rig_reset(struct rig *rig)
+{
+	stop(rig);
+	start(rig);
+}
+
+void rig_fini(struct rig *rig)
+{
+	stop(rig);
 	mapping_free(rig->mapping);
 }
 

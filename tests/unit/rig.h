@@ -37,6 +37,8 @@ struct rig {
 /* model is filled by model_filled(). */
 void rig_init(struct rig *rig, const struct model *model);
 void rig_fini(struct rig *rig);
+/* As it was after rig_init(), but that the mapping need not be compiled again. */
+void rig_reset(struct rig *rig);
 
 /* Bytes through a stream, size of them a read; the unfinished rest stays in it. Where an output blocks, it is given
  * room for one more datagram at a time. */
