@@ -2,13 +2,18 @@
 
 #include <event2/bufferevent.h>
 #include <event2/event.h>
+#include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 
 #include "base/span.h"
 #include "clock.h"
+#include "log.h"
 
 enum {
+	/* Descriptors or memory ran out: new connections wait in the kernel for so long. */
+	ACCEPT_PAUSE_MS = 100,
 	SWEEP_MS = 1000,
 	SWEEP_FULL_MS = 20, /* while connections are not accepted */
 };
@@ -27,7 +32,11 @@ struct connections {
 	struct connection places[CONNECTIONS_MAX];
 	size_t count;
 	bool is_full;
+	bool is_short; /* of descriptors or memory */
 };
+
+/* libevent gives a listener's error to a function of ours, but not our context: there is one HTTP server. */
+static struct connections *listening;
 
 static int64_t now_ms(void)
 {
@@ -88,9 +97,18 @@ static struct connection *connections_slowest(struct connections *connections)
 
 static void connections_schedule(struct connections *connections)
 {
-	int ms = connections->is_full ? SWEEP_FULL_MS : SWEEP_MS;
+	int ms = connections->is_full ? SWEEP_FULL_MS : connections->is_short ? ACCEPT_PAUSE_MS : SWEEP_MS;
 
 	event_add(connections->sweep, &(struct timeval){.tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000});
+}
+
+static void connections_accept_again(struct connections *connections)
+{
+	bool was_deaf = connections->is_full || connections->is_short;
+
+	connections->is_full = connections->count == CONNECTIONS_MAX;
+	connections->is_short = was_deaf && !connections->is_full && connections->listener != NULL &&
+	                        evconnlistener_enable(connections->listener) < 0;
 }
 
 static void connections_on_sweep(evutil_socket_t fd, short what, void *context)
@@ -108,21 +126,30 @@ static void connections_on_sweep(evutil_socket_t fd, short what, void *context)
 		    now - connection->since_ms >= CONNECTION_REQUEST_MS)
 			connection_shut(connection);
 	}
-	if (connections->is_full && connections->count < CONNECTIONS_MAX) {
-		connections->is_full = false;
-		if (connections->listener != NULL)
-			evconnlistener_enable(connections->listener);
-	}
-	if (connections->count > 0)
+	connections_accept_again(connections);
+	if (connections->count > 0 || connections->is_short)
 		connections_schedule(connections);
+}
+
+/* libevent would try, and tell, at every turn of the loop. */
+static void connections_on_error(struct evconnlistener *listener, void *context)
+{
+	static struct log_limit limit = LOG_LIMIT("failed accepts of HTTP");
+
+	(void)context;
+	log_limited(&limit, LOG_LEVEL_WARN, "admin: cannot accept a connection: %s", strerror(errno));
+	evconnlistener_disable(listener);
+	listening->is_short = true;
+	connections_schedule(listening);
 }
 
 /* Called for each connection that is accepted. There is always a place: at the last one accepting stops. */
 static struct bufferevent *connections_on_accept(struct event_base *base, void *context)
 {
 	struct connections *connections = context;
-	/* libevent's HTTP server closes the descriptor itself. */
-	struct bufferevent *bufferevent = bufferevent_socket_new(base, -1, 0);
+	/* Else libevent's HTTP server would close the descriptor itself, while this one, which is held here, still has it
+	 * watched: whoever gets the same descriptor next would then never be watched. */
+	struct bufferevent *bufferevent = bufferevent_socket_new(base, -1, BEV_OPT_CLOSE_ON_FREE);
 	struct connection *place = connections->places;
 	struct connection *slowest;
 
@@ -182,6 +209,9 @@ void connections_answer(struct connections *connections, struct evhttp_request *
 void connections_set_listener(struct connections *connections, struct evconnlistener *listener)
 {
 	connections->listener = listener;
+	listening = connections;
+	if (listener != NULL)
+		evconnlistener_set_error_cb(listener, connections_on_error);
 	if (listener != NULL && connections->is_full)
 		evconnlistener_disable(listener);
 }

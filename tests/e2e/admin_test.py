@@ -6,6 +6,7 @@ import re
 import select
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import threading
@@ -537,6 +538,64 @@ def _():
         equal(agent.ask("/readyz").status, 200)
         client.shutdown(socket.SHUT_RDWR)
         wait_until(lambda: agent.ask("/metrics").status == 200, "patience")
+
+
+def leave_after_the_answer(client):
+    client.sendall(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    client.recv(65536)
+
+
+def be_left(client):
+    client.sendall(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+    while client.recv(65536):
+        pass
+
+
+def be_thrown_out(client):
+    client.sendall(b"\x16\x03\x01 no HTTP\r\n\r\n")
+    while client.recv(65536):
+        pass
+
+
+def leave_in_the_middle(client):
+    client.sendall(b"GET /metrics HTTP/1.1\r\nHo")
+
+
+def leave_by_reset(client):
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    client.sendall(b"GET /")
+
+
+def leave_the_tap(client):
+    client.sendall(b"GET /api/tap HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    client.recv(65536)
+
+
+@table(
+    [
+        (f"a connection of events with the descriptor of an HTTP connection that went away {how} is read", leave)
+        for how, leave in [
+            ("after its answer", leave_after_the_answer),
+            ("because it wished to be closed", be_left),
+            ("because it was no HTTP", be_thrown_out),
+            ("in the middle of its request", leave_in_the_middle),
+            ("by a reset", leave_by_reset),
+            ("from the tap", leave_the_tap),
+        ]
+    ]
+)
+def _(leave):
+    with UdpReceiver() as receiver, AdminAgent(f"inputs: ['tcp://127.0.0.1:0']\noutputs: ['{receiver.url}']\n" + COUNT) as agent:
+        (port,) = [port for port in agent.ports("tcp") if port != agent.port]
+        before = set(agent.descriptors())
+        for _ in range(3):
+            with agent.connect() as client:
+                leave(client)
+            wait_until(lambda: set(agent.descriptors()) == before, "the end of the HTTP connection")
+            with socket.create_connection(("127.0.0.1", port), DEADLINE) as connection:
+                connection.sendall(b"a.b\n")
+                equal(receiver.lines(1), ["n:1|c"])
+            wait_until(lambda: set(agent.descriptors()) == before, "the end of the connection")
 
 
 @test("whoever says nothing makes room for whoever asks")
