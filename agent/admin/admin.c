@@ -74,8 +74,13 @@ void page_send(struct evhttp_request *request, int status, const char *type, str
 	evhttp_add_header(headers, "Cache-Control", "no-store");
 	evhttp_add_header(headers, "X-Content-Type-Options", "nosniff");
 	evhttp_add_header(headers, "Referrer-Policy", "no-referrer");
-	if (body != NULL && evhttp_request_get_command(request) != EVHTTP_REQ_HEAD)
-		evbuffer_add(body, text.at, text.len);
+	if (body == NULL ||
+	    (evhttp_request_get_command(request) != EVHTTP_REQ_HEAD && evbuffer_add(body, text.at, text.len) < 0)) {
+		/* Nobody shall wait for what does not come. */
+		evhttp_remove_header(headers, "Content-Length");
+		evhttp_add_header(headers, "Content-Length", "0");
+		status = HTTP_INTERNAL;
+	}
 	evhttp_send_reply(request, status, NULL, body);
 	if (body != NULL)
 		evbuffer_free(body);
@@ -107,6 +112,7 @@ static void serve(struct admin *admin, const struct page *page, struct evhttp_re
 	int64_t begin_ns = clock_monotonic_ns();
 	char *text = NULL;
 	size_t len = 0;
+	bool is_whole;
 	FILE *out;
 	int status;
 
@@ -120,7 +126,9 @@ static void serve(struct admin *admin, const struct page *page, struct evhttp_re
 		}
 		status = page->write != NULL ? page->write(admin, query, out)
 		                             : page->write_home(admin, evhttp_request_get_output_headers(request), out);
-		if (fclose(out) == 0)
+		/* fclose() says nothing of what failed before. */
+		is_whole = ferror(out) == 0;
+		if (fclose(out) == 0 && is_whole)
 			page_send(request, status, page->type, (struct span){text, len});
 		else
 			page_send_error(request, HTTP_INTERNAL, "no memory");
