@@ -66,8 +66,29 @@ static size_t log_put_safely(char *out, size_t room, struct span text, bool is_j
 static bool log_can_write(void)
 {
 	struct pollfd standard_error = {.fd = STDERR_FILENO, .events = POLLOUT};
+	int count;
 
-	return poll(&standard_error, 1, 0) == 1 && (standard_error.revents & POLLOUT) != 0;
+	do
+		count = poll(&standard_error, 1, 0);
+	while (count < 0 && errno == EINTR);
+	return count == 1 && (standard_error.revents & POLLOUT) != 0;
+}
+
+/* On a full disk the kernel may take a part of a line: the next one begins on a line of its own. */
+static void log_put(const char *line, size_t len)
+{
+	static bool is_torn;
+	ssize_t written = -1;
+
+	if (log_can_write() && (!is_torn || write(STDERR_FILENO, "\n", 1) == 1)) {
+		is_torn = false;
+		do
+			written = write(STDERR_FILENO, line, len);
+		while (written < 0 && errno == EINTR);
+	}
+	if (written != (ssize_t)len)
+		logger.lost++;
+	is_torn = is_torn || (written > 0 && written != (ssize_t)len);
 }
 
 static void log_write(enum log_level level, struct span text)
@@ -83,8 +104,7 @@ static void log_write(enum log_level level, struct span text)
 	                         level_names[level]);
 	used += log_put_safely(line + used, sizeof line - used - 8, text, is_json);
 	used += (size_t)snprintf(line + used, sizeof line - used, is_json ? "\"}\n" : "\n");
-	if (!log_can_write() || write(STDERR_FILENO, line, used) < 0)
-		logger.lost++;
+	log_put(line, used);
 }
 
 static char *put_plainly(char *out, struct span text)
@@ -109,8 +129,7 @@ void log_from_signal(enum log_level level, struct span text)
 	end = put_plainly(end, is_json ? SPAN("\",\"message\":\"") : SPAN(" "));
 	end = put_plainly(end, text);
 	end = put_plainly(end, is_json ? SPAN("\"}\n") : SPAN("\n"));
-	if (!log_can_write() || write(STDERR_FILENO, line, (size_t)(end - line)) < 0)
-		logger.lost++;
+	log_put(line, (size_t)(end - line));
 }
 
 static void log_tell_lost(void)
