@@ -2,7 +2,9 @@
 #include "agent.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sysexits.h>
 
 #include "agent_inside.h"
@@ -14,6 +16,9 @@
 #include "sandbox.h"
 
 enum {
+	UNWATCHED_MS = 100,
+	/* More timers than run at once: a timer takes no memory later. */
+	TIMERS = 256,
 	/* So long an output may be away before readiness is told nevertheless: it cannot be waited for for ever. */
 	READY_AFTER_S = 5,
 };
@@ -50,6 +55,21 @@ static void agent_on_oversize(struct input_owner *owner, const struct input *inp
 	input->accounts->received++;
 	agent->rules->accounts.outcomes[OUTCOME_OVERSIZE]++;
 	observer->rejected(observer->context, OUTCOME_OVERSIZE, input->index, start, "the datagram is longer than 64 KiB", 0);
+}
+
+static void agent_on_unwatched(struct input_owner *owner)
+{
+	event_add(AGENT_OF(owner, input_owner)->again, &(struct timeval){.tv_usec = UNWATCHED_MS * 1000});
+}
+
+static void agent_on_again(evutil_socket_t fd, short what, void *context)
+{
+	struct agent *agent = context;
+
+	(void)fd;
+	(void)what;
+	for (size_t i = 0; i < agent->input_count; i++)
+		input_watch(agent->inputs[i]);
 }
 
 static void agent_on_input_ended(struct input_owner *owner, struct input *input)
@@ -107,12 +127,37 @@ static void agent_report(void *context)
 
 static void agent_log_libevent(int severity, const char *text)
 {
+	static struct log_limit limit = LOG_LIMIT("libevent's messages");
+
 	if (severity == EVENT_LOG_ERR)
 		log_error("libevent: %s", text);
 	else if (severity == EVENT_LOG_WARN)
-		log_warn("libevent: %s", text);
+		log_limited(&limit, LOG_LEVEL_WARN, "libevent: %s", text);
 	else
 		log_debug("libevent: %s", text);
+}
+
+static void ignore_timer(evutil_socket_t fd, short what, void *context)
+{
+	(void)fd;
+	(void)what;
+	(void)context;
+}
+
+/* libevent's heap of timers grows when one is added, and never shrinks: it grows here, where it may fail. */
+static int loop_reserve_timers(struct event_base *base)
+{
+	struct event *timers[TIMERS] = {NULL};
+	int result = 0;
+
+	for (size_t i = 0; i < TIMERS && result == 0; i++) {
+		timers[i] = evtimer_new(base, ignore_timer, NULL);
+		if (timers[i] == NULL || event_add(timers[i], &(struct timeval){.tv_sec = 1}) < 0)
+			result = -1;
+	}
+	for (size_t i = 0; i < TIMERS && timers[i] != NULL; i++)
+		event_free(timers[i]);
+	return result;
 }
 
 static struct event_base *loop_new(void)
@@ -125,6 +170,10 @@ static struct event_base *loop_new(void)
 	event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK);
 	base = event_base_new_with_config(config);
 	event_config_free(config);
+	if (base != NULL && loop_reserve_timers(base) < 0) {
+		event_base_free(base);
+		return NULL;
+	}
 	return base;
 }
 
@@ -134,7 +183,9 @@ static int agent_init_events(struct agent *agent)
 	agent->grace = evtimer_new(agent->base, stopping_on_grace, agent);
 	agent->moves = evtimer_new(agent->base, pacing_on_moves, agent);
 	agent->sweep = event_new(agent->base, -1, 0, leaving_on_sweep, agent);
-	if (agent->resume == NULL || agent->grace == NULL || agent->moves == NULL || agent->sweep == NULL)
+	agent->again = evtimer_new(agent->base, agent_on_again, agent);
+	if (agent->resume == NULL || agent->grace == NULL || agent->moves == NULL || agent->sweep == NULL ||
+	    agent->again == NULL)
 		return -1;
 	return 0;
 }
@@ -168,6 +219,7 @@ struct agent *agent_new(struct settings *settings, struct mapping *mapping, cons
 	                                          .begin = agent_begin_for_input,
 	                                          .flush = agent_flush_for_input,
 	                                          .oversize = agent_on_oversize,
+	                                          .unwatched = agent_on_unwatched,
 	                                          .ended = agent_on_input_ended};
 	agent->output_owner = (struct output_owner){.base = agent->base,
 	                                            .resolver = agent->resolver,
@@ -199,6 +251,8 @@ void agent_free(struct agent *agent)
 		event_free(agent->resume);
 	if (agent->sweep != NULL)
 		event_free(agent->sweep);
+	if (agent->again != NULL)
+		event_free(agent->again);
 	notify_stop();
 	signals_free(agent->signals);
 	resolver_free(agent->resolver);
@@ -291,7 +345,10 @@ int agent_run(struct agent *agent)
 	log_info("ready: %zu of %zu inputs, %zu outputs, configuration %s", agent->input_count, settings->input_count,
 	         agent->output_count, settings->origin);
 	notify_ready("running on %s", settings->origin);
-	event_base_dispatch(agent->base);
+	if (event_base_dispatch(agent->base) < 0) {
+		log_error("the loop has failed: %s", strerror(errno));
+		agent->status = EX_OSERR;
+	}
 	agent_log_end(agent);
 	log_tell_hidden();
 	return agent->status;

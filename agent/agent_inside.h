@@ -52,6 +52,7 @@ struct agent {
 	struct event *grace;  /* timer */
 	struct event *moves;  /* timer: what lifecycles do by themselves */
 	struct event *sweep;  /* made active once an output that leaves may be freed */
+	struct event *again;  /* timer: inputs that could not be watched are tried again */
 	const struct settings_request *request;
 	struct rules *rules;
 	struct input *inputs[INPUTS_MAX];

@@ -291,9 +291,9 @@ fail:
 	return NULL;
 }
 
-static void datagram_start(struct input *input)
+static int datagram_start(struct input *input)
 {
-	event_add(((struct datagram_input *)input)->ready, NULL);
+	return event_add(((struct datagram_input *)input)->ready, NULL);
 }
 
 static int datagram_prepare(struct input *input, const struct input_settings *next, uint32_t line_max,

@@ -1,5 +1,10 @@
 #include "input/input.h"
 
+#include <errno.h>
+#include <string.h>
+
+#include "log.h"
+
 static const struct input_kind *const kinds[] = {
 	[TRANSPORT_FIFO] = &input_fifo, [TRANSPORT_UDP] = &input_datagram,     [TRANSPORT_UNIX] = &input_datagram,
 	[TRANSPORT_TCP] = &input_stream, [TRANSPORT_UNIXSTREAM] = &input_stream, [TRANSPORT_STDIN] = &input_stdin,
@@ -34,11 +39,30 @@ void input_init(struct input *input, const struct input_kind *kind, const struct
 	input->index = 0;
 	input->is_paused = false;
 	input->is_ended = false;
+	input->is_unwatched = false;
+}
+
+void input_watched(struct input *input, int result)
+{
+	static struct log_limit limit = LOG_LIMIT("unwatched inputs");
+
+	input->is_unwatched = result < 0;
+	if (result == 0)
+		return;
+	log_limited(&limit, LOG_LEVEL_WARN, "input %s cannot be waited for: %s; trying again", input->settings->label,
+	            strerror(errno));
+	input->owner->unwatched(input->owner);
 }
 
 void input_start(struct input *input)
 {
-	input->kind->start(input);
+	input_watched(input, input->kind->start(input));
+}
+
+void input_watch(struct input *input)
+{
+	if (input->is_unwatched && !input->is_paused && !input->is_ended)
+		input_start(input);
 }
 
 int input_prepare(struct input *input, const struct input_settings *next, uint32_t line_max, struct failure *failure)

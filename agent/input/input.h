@@ -30,6 +30,8 @@ struct input_owner {
 	bool (*flush)(struct input_owner *owner);
 	/* A datagram was cut off by the kernel: it counts as one event, oversize; start is what was read of it. */
 	void (*oversize)(struct input_owner *owner, const struct input *input, struct span start);
+	/* The kernel would not watch the input's descriptor (no memory): input_watch() is to be called again in a while. */
+	void (*unwatched)(struct input_owner *owner);
 	/* The input will deliver no more: end of file, or it is drained. */
 	void (*ended)(struct input_owner *owner, struct input *input);
 };
@@ -37,7 +39,8 @@ struct input_owner {
 struct input_kind {
 	/* NULL, and why. Nothing is read before start(). */
 	struct input *(*open)(const struct input_settings *settings, struct input_owner *owner, struct failure *failure);
-	void (*start)(struct input *input);
+	/* Has the loop watch what events come in by; once more where that failed (-1). */
+	int (*start)(struct input *input);
 	/* A reload: makes room for what other settings of the same endpoint and lines of line_max ask for, and changes nothing else;
 	 * -1, and why. Then, once the reload cannot fail any more, input->settings are those, and what can change while it is open
 	 * changes. */
@@ -69,12 +72,15 @@ struct input {
 	uint16_t index; /* in mapping and accounts */
 	bool is_paused;
 	bool is_ended;
+	bool is_unwatched; /* to be started again */
 };
 
 /* Opens what settings describe; NULL, and why. */
 struct input *input_open(const struct input_settings *settings, uint16_t index, struct input_accounts *accounts,
                          struct input_owner *owner, struct failure *failure);
 void input_start(struct input *input);
+/* Starts it again, if need be. */
+void input_watch(struct input *input);
 int input_prepare(struct input *input, const struct input_settings *next, uint32_t line_max, struct failure *failure)
 	__attribute__((warn_unused_result));
 void input_adopt(struct input *input, const struct input_settings *settings, uint16_t index,
@@ -92,6 +98,8 @@ void input_refresh(struct input *input);
 /* For the kinds: fills in the common part. The agent sets index and accounts before the loop runs. */
 void input_init(struct input *input, const struct input_kind *kind, const struct input_settings *settings,
                 struct input_owner *owner);
+/* For the kinds: what came of event_add(); of a failure the owner hears. */
+void input_watched(struct input *input, int result);
 /* For the kinds: tells the owner once. */
 void input_end(struct input *input);
 

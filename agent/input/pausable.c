@@ -5,12 +5,12 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
-static void pausable_wait(struct pausable *pausable)
+static int pausable_wait(struct pausable *pausable)
 {
 	static const struct timeval at_once = {0, 0};
 
 	/* A timer that is due at once lets the loop look at all other descriptors first. */
-	event_add(pausable->ready, pausable->is_file ? &at_once : NULL);
+	return event_add(pausable->ready, pausable->is_file ? &at_once : NULL);
 }
 
 static void pausable_turn(struct pausable *pausable)
@@ -27,7 +27,7 @@ static void pausable_turn(struct pausable *pausable)
 	}
 	owner->flush(owner);
 	if (pausable->is_file && !input->is_ended && !input->is_paused)
-		pausable_wait(pausable);
+		input_watched(input, pausable_wait(pausable));
 }
 
 static void pausable_on_ready(evutil_socket_t fd, short what, void *context)
@@ -67,9 +67,9 @@ int pausable_init(struct pausable *pausable, int fd, bool may_block, struct fail
 	return 0;
 }
 
-void pausable_start(struct input *input)
+int pausable_start(struct input *input)
 {
-	pausable_wait((struct pausable *)input);
+	return pausable_wait((struct pausable *)input);
 }
 
 int pausable_prepare(struct input *input, const struct input_settings *next, uint32_t line_max, struct failure *failure)
@@ -95,7 +95,7 @@ void pausable_resume(struct input *input)
 
 	pausable_turn(pausable);
 	if (!input->is_paused && !input->is_ended && !pausable->is_file)
-		pausable_wait(pausable);
+		input_watched(input, pausable_wait(pausable));
 }
 
 void pausable_drain(struct input *input)

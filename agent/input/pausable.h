@@ -19,7 +19,7 @@ int pausable_init(struct pausable *pausable, int fd, bool may_block, struct fail
 void pausable_fini(struct pausable *pausable);
 
 /* As in struct input_kind. */
-void pausable_start(struct input *input);
+int pausable_start(struct input *input);
 int pausable_prepare(struct input *input, const struct input_settings *next, uint32_t line_max, struct failure *failure);
 void pausable_pause(struct input *input);
 void pausable_resume(struct input *input);

@@ -99,7 +99,7 @@ static ssize_t reader_fill(struct reader *reader, size_t *wanted)
 			reader->left -= (uint64_t)got;
 	}
 	/* Any other error than "not now" ends a stream as its end does: the writer is gone. */
-	if (got < 0 && errno != EAGAIN && errno != EWOULDBLOCK)
+	if (got < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != ENOMEM && errno != ENOBUFS)
 		return 0;
 	return got;
 }

@@ -183,7 +183,7 @@ static void stream_on_again(evutil_socket_t fd, short what, void *context)
 
 	(void)fd;
 	(void)what;
-	event_add(stream->acceptable, NULL);
+	input_watched(&stream->input, event_add(stream->acceptable, NULL));
 }
 
 /* A peer that is done has ended its last line, newline or not; one that may go on has not. */
@@ -315,9 +315,9 @@ fail:
 	return NULL;
 }
 
-static void stream_start(struct input *input)
+static int stream_start(struct input *input)
 {
-	event_add(((struct stream_input *)input)->acceptable, NULL);
+	return event_add(((struct stream_input *)input)->acceptable, NULL);
 }
 
 static int stream_prepare(struct input *input, const struct input_settings *next, uint32_t line_max,

@@ -77,11 +77,11 @@ static void output_drop_all(struct output *output, enum output_error error)
 		output_drop(output, error);
 }
 
-static void output_after(struct event *event, uint32_t delay_ms)
+static int output_after(struct event *event, uint32_t delay_ms)
 {
 	struct timeval delay = {.tv_sec = delay_ms / 1000, .tv_usec = (suseconds_t)(delay_ms % 1000) * 1000};
 
-	event_add(event, &delay);
+	return event_add(event, &delay);
 }
 
 static void output_report_away(struct output *output)
@@ -120,11 +120,11 @@ void output_opened(struct output *output)
 	event_assign(output->writable, base, output->fd, EV_WRITE, event_get_callback(output->writable), output);
 }
 
-void output_await_connection(struct output *output)
+int output_await_connection(struct output *output)
 {
 	event_assign(output->writable, output->owner->base, output->fd, EV_WRITE, event_get_callback(output->writable),
 	             output);
-	output_after(output->writable, CONNECT_MS);
+	return output_after(output->writable, CONNECT_MS) == 0 ? 0 : output_fail(output, errno);
 }
 
 /* Longer and longer. */
@@ -134,7 +134,7 @@ static void output_back_off(struct output *output)
 	output->backoff_ms = output->backoff_ms == 0 ? BACKOFF_FIRST_MS : output->backoff_ms * 2;
 	if (output->backoff_ms > BACKOFF_LAST_MS)
 		output->backoff_ms = BACKOFF_LAST_MS;
-	output_after(output->retry, output->backoff_ms);
+	(void)output_after(output->retry, output->backoff_ms);
 }
 
 /* Tries once; the next try is planned where it failed. */
@@ -202,11 +202,13 @@ static void output_send(struct output *output)
 			return;
 		case OUTPUT_WAITS:
 			output->is_waiting = true;
-			output_after(output->writable, WAIT_AT_MOST_MS);
+			/* A timer alone never fails: its memory is there (agent.c). */
+			if (output_after(output->writable, WAIT_AT_MOST_MS) < 0)
+				(void)output_after(output->retry, PAUSE_MS);
 			return;
 		case OUTPUT_PAUSES:
 			output->is_waiting = true;
-			output_after(output->retry, PAUSE_MS);
+			(void)output_after(output->retry, PAUSE_MS);
 			return;
 		case OUTPUT_AWAY:
 			output_count_error(output, output->fault);

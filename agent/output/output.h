@@ -105,8 +105,8 @@ void output_count_error(struct output *output, enum output_error error);
 enum output_error output_error_of(int error);
 /* fd is ready to be sent to. */
 void output_opened(struct output *output);
-/* fd is not ready yet: connected() is called once it is. */
-void output_await_connection(struct output *output);
+/* fd is not ready yet: connected() is called once it is. -1 (output_fail()) where it cannot be waited for. */
+int output_await_connection(struct output *output) __attribute__((warn_unused_result));
 /* Notes why it is away (0: unresolved); always -1. */
 int output_fail(struct output *output, int error);
 /* Found outside of send(): the connection broke. It is opened anew, at once the first time, then with backoff. */

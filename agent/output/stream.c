@@ -129,8 +129,7 @@ static int stream_established(struct output *output)
 
 	output_opened(output);
 	event_assign(stream->readable, output->owner->base, output->fd, EV_READ | EV_PERSIST, stream_on_readable, output);
-	event_add(stream->readable, NULL);
-	return 0;
+	return event_add(stream->readable, NULL) == 0 ? 0 : output_fail(output, errno);
 }
 
 static int stream_connect(struct output *output, const struct sockaddr *address, socklen_t len)
@@ -151,8 +150,7 @@ static int stream_connect(struct output *output, const struct sockaddr *address,
 	output_fail(output, errno);
 	if (errno != EINPROGRESS)
 		return -1;
-	output_await_connection(output);
-	return 0;
+	return output_await_connection(output);
 }
 
 /* Writable, or the time for it is over. */
