@@ -256,6 +256,8 @@ class Agent:
     with an open file as stdout, what goes there is not collected.
     """
 
+    log_kind = Lines
+
     def __init__(
         self,
         config=None,
@@ -293,7 +295,7 @@ class Agent:
             cwd=self.directory,
         )
         self.stdout = Lines(self.process.stdout or ())
-        self.stderr = Lines(self.process.stderr)
+        self.stderr = self.log_kind(self.process.stderr)
         if wait:
             self.wait_ready()
         return self
