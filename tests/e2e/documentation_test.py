@@ -47,7 +47,10 @@ LISTED = [
     ("docs/watching.md", "livenessProbe", "a piece of a pod's manifest: docs/kubernetes.md has the whole", "yaml"),
     ("docs/watching.md", "rate(statsidecar_metrics_total", "PromQL: dashboards_test.py knows its metrics", "nothing"),
     ("docs/operating.md", "warning sandbox: system call 59", "sandbox_calls makes forbidden calls", "nothing"),
-    ("docs/migration-*.md", "", "migration_test.py runs each pair, line by line", "nothing"),
+    ("docs/migration-*.md", "# statsidecar\n", "migration_test.py runs it with the lines below it", "nothing"),
+    ("docs/migration-*.md", "  ->  ", "migration_test.py sends each line", "nothing"),
+    ("docs/migration-statsd-exporter.md", "# statsd_exporter\n", "another program's", "yaml"),
+    ("docs/migration-vector.md", "# vector\n", "another program's", "yaml"),
     ("examples/README.md", 'event "import.table table=$table', "a line of the job", "examples/legacy-job.sh"),
 ]
 
