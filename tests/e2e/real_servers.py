@@ -303,7 +303,9 @@ class StatsdGraphite(Stack):
     # Two flushes never fall into one second, which is how long a point of Graphite is.
     FLUSH_S = 2
 
-    def __init__(self):
+    def __init__(self, statistics=("count", "sum", "lower", "upper")):
+        """Of timers these statistics are kept; without any, what statsd does by itself."""
+        self._statistics = statistics
         self._debian = debian("graphite-carbon", "graphite-web")
         self._npm = npm("statsd@0.9.0")
         super().__init__()
@@ -401,7 +403,7 @@ class StatsdGraphite(Stack):
                     "mgmt_port": self._management_port,
                     "flushInterval": self.FLUSH_S * 1000,
                     "deleteIdleStats": True,
-                    "calculatedTimerMetrics": ["count", "sum", "lower", "upper"],
+                    **({"calculatedTimerMetrics": self._statistics} if self._statistics else {}),
                     "deleteGauges": False,
                     "backends": ["./backends/graphite"],
                     "graphiteHost": "127.0.0.1",
