@@ -353,6 +353,12 @@ uint64_t entities_expired(const struct entities *entities)
 	return entities->expired;
 }
 
+void entities_count_on(struct entities *entities, const struct entities *before)
+{
+	entities->evicted += before->evicted;
+	entities->expired += before->expired;
+}
+
 uint32_t entities_next(const struct entities *entities, uint32_t *at)
 {
 	while (*at < entities->used) {

@@ -67,6 +67,8 @@ int64_t entities_due(const struct entities *entities, int64_t now_ms);
 uint32_t entities_count(const struct entities *entities, uint8_t state);
 uint64_t entities_evicted(const struct entities *entities);
 uint64_t entities_expired(const struct entities *entities);
+/* Goes on counting what was evicted and has expired where others stood, whose entities are not taken over. */
+void entities_count_on(struct entities *entities, const struct entities *before);
 /* All records in use, in no order: *at starts at 0; ENTITY_NONE behind the last. */
 uint32_t entities_next(const struct entities *entities, uint32_t *at);
 

@@ -129,8 +129,12 @@ void translator_inherit(struct translator *to, struct translator *from)
 	inherit_guards(&to->renderer, &from->renderer);
 	for (uint32_t i = 0; i < to->mapping->lifecycle_count; i++) {
 		const uint32_t old = find(&lifecycles, to->mapping, i);
-		if (old == NOT_FOUND || !lifecycle_is_same(&to->mapping->lifecycles[i], &from->mapping->lifecycles[old]))
+		if (old == NOT_FOUND)
 			continue;
+		if (!lifecycle_is_same(&to->mapping->lifecycles[i], &from->mapping->lifecycles[old])) {
+			entities_count_on(to->entities[i], from->entities[old]);
+			continue;
+		}
 		struct entities *kept = to->entities[i];
 		to->entities[i] = from->entities[old];
 		from->entities[old] = kept;

@@ -141,6 +141,24 @@ START_TEST(lifecycle)
 }
 END_TEST
 
+/* Whether or not the entities stay. */
+START_TEST(lifecycle_counts)
+{
+	const struct model model = {MOVES, LIFECYCLES(MACHINE_OF("job", key, enter, 2, 2))};
+	const struct model changed = {MOVES, LIFECYCLES(MACHINE_OF("job", key, enter, 2, (uint32_t)(2 + _i)))};
+	rig_init(&before, &model);
+	rig_run(&before, "begin id=1\nbegin id=2\nbegin id=3\nend id=4\nbegin id=4\n");
+	translator_refresh(before.translator);
+	ck_assert_uint_eq(before.accounts.lifecycles[0].evicted, 2);
+	reload(&changed);
+	translator_refresh(after.translator);
+	ck_assert_uint_eq(after.accounts.lifecycles[0].evicted, 2);
+	ck_assert_uint_eq(after.accounts.lifecycles[0].expired, before.accounts.lifecycles[0].expired);
+	ck_assert_uint_eq(after.accounts.lifecycles[0].entities[0], _i == 0 ? 2 : 0);
+	end();
+}
+END_TEST
+
 #define LABELLED(label, glob) \
 	RULE(.name = T(label), MATCH(glob), METRICS(COUNTER("m", .tags = TAGS(TAG(label, "{x}")))))
 
@@ -227,6 +245,7 @@ Suite *inherit_suite(void)
 	TCase *all = tcase_create("inherit");
 	tcase_add_loop_test(all, guard, 0, ARRAY_LEN(guards));
 	tcase_add_loop_test(all, lifecycle, 0, ARRAY_LEN(lifecycles));
+	tcase_add_loop_test(all, lifecycle_counts, 0, 2);
 	tcase_add_test(all, counts);
 	tcase_add_test(all, counts_of_one_label);
 	suite_add_tcase(suite, all);
