@@ -92,7 +92,6 @@ const char *tap_client_read_query(struct tap_client *client, const char *query)
 	char *format = page_parameter(query, "format", &len);
 	char *outcome = page_parameter(query, "outcome", &len);
 	char *count = page_parameter(query, "n", &len);
-	char *end = count;
 
 	client->is_text = format != NULL && strcmp(format, "text") == 0;
 	if (format != NULL && !client->is_text && strcmp(format, "json") != 0)
@@ -103,8 +102,9 @@ const char *tap_client_read_query(struct tap_client *client, const char *query)
 	if (client->outcomes == 0)
 		why = "outcome is mapped, fallback, dropped, empty, unmapped, unnamed, malformed or oversize";
 	if (count != NULL)
-		client->left = strtoull(count, &end, 10);
-	if (count != NULL && (client->left == 0 || *end != '\0'))
+		client->left = strtoull(count, NULL, 10);
+	/* Digits alone: strtoull would take "-1" for a very large number. */
+	if (count != NULL && (client->left == 0 || count[strspn(count, "0123456789")] != '\0'))
 		why = "n is a number from 1 on";
 	free(format);
 	free(outcome);

@@ -94,6 +94,8 @@ def _(options, want):
         ("a broken glob", ["--match", "a.**b"], "**"),
         ("no number", ["-n", "many"], "n is a number"),
         ("nothing", ["-n", "0"], "n is a number"),
+        ("less than nothing", ["-n", "-1"], "n is a number"),
+        ("a number and more", ["-n", "1x"], "n is a number"),
         ("no address", ["--admin", "here"], "no address and port"),
     ]
 )
