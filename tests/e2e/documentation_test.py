@@ -48,6 +48,7 @@ LISTED = [
     ("docs/architecture.md", "settings ─▶", "a picture", "nothing"),
     ("docs/watching.md", "livenessProbe", "a piece of a pod's manifest: docs/kubernetes.md has the whole", "yaml"),
     ("docs/watching.md", "rate(statsidecar_metrics_total", "PromQL: dashboards_test.py knows its metrics", "nothing"),
+    ("packaging/helm/statsidecar/README.md", "statsidecar", "pieces of a chart: helm_test.py renders such a one", "yaml"),
     ("docs/operating.md", "warning sandbox: system call 59", "sandbox_calls makes forbidden calls", "nothing"),
     ("docs/migration-*.md", "# statsidecar\n", "migration_test.py runs it with the lines below it", "nothing"),
     ("docs/migration-*.md", "  ->  ", "migration_test.py sends each line", "nothing"),
