@@ -111,6 +111,10 @@ int endpoint_parse(struct endpoint *endpoint, struct span url, uint16_t default_
                    const char **why)
 {
 	*endpoint = (struct endpoint){.url = arena_copy(arena, url).at};
+	if (url.len && memchr(url.at, '\0', url.len)) { /* "…\0…" in quotes: what stands behind it would be lost */
+		*why = "a URL has no NUL byte";
+		return -1;
+	}
 	for (size_t i = 0; i < ARRAY_LEN(schemes); i++) {
 		struct span prefix = span_of(schemes[i].prefix);
 		if (!span_starts(url, prefix))

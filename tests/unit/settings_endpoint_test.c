@@ -104,10 +104,26 @@ START_TEST(socket_path_of_107_bytes)
 	int len = snprintf(url, sizeof(url), "unix:///%0106d", 0);
 	ck_assert_int_eq(endpoint_parse(&endpoint, (struct span){url, (size_t)len}, 0, arena, &why), 0);
 	ck_assert_uint_eq(strlen(endpoint.path), 107);
-	ck_assert_int_lt(endpoint_parse(&endpoint, (struct span){url, (size_t)len + 1}, 0, arena, &why), 0);
+	len = snprintf(url, sizeof(url), "unix:///%0107d", 0);
+	ck_assert_int_lt(endpoint_parse(&endpoint, (struct span){url, (size_t)len}, 0, arena, &why), 0);
 	ck_assert_str_eq(why, "a socket's path has at most 107 bytes");
 	len = snprintf(url, sizeof(url), "fifo:///%0150d", 0);
 	ck_assert_int_eq(endpoint_parse(&endpoint, (struct span){url, (size_t)len}, 0, arena, &why), 0);
+	arena_free(arena);
+}
+END_TEST
+
+/* Behind a NUL a host or path would be cut off: a pipe of another name would be made. */
+START_TEST(url_with_a_nul)
+{
+	static const struct span urls[] = {{"fifo:///run/a\0b", 15}, {"udp://a\0b:1", 11}, {"unix://@a\0", 10}};
+	struct arena *arena = arena_new();
+	struct endpoint endpoint;
+	const char *why;
+	for (size_t i = 0; i < ARRAY_LEN(urls); i++) {
+		ck_assert_int_lt(endpoint_parse(&endpoint, urls[i], 1, arena, &why), 0);
+		ck_assert_str_eq(why, "a URL has no NUL byte");
+	}
 	arena_free(arena);
 }
 END_TEST
@@ -220,6 +236,7 @@ Suite *settings_endpoint_suite(void)
 	tcase_add_loop_test(urls, parsed_url, 0, ARRAY_LEN(rows));
 	tcase_add_loop_test(urls, same_place, 0, ARRAY_LEN(pairs));
 	tcase_add_test(urls, socket_path_of_107_bytes);
+	tcase_add_test(urls, url_with_a_nul);
 	tcase_add_test(urls, port_without_default);
 	suite_add_tcase(suite, urls);
 	TCase *addresses = tcase_create("addresses");
