@@ -108,7 +108,8 @@ keep()
 	mkdir -p "$merged" "$here/fuzz/$1"
 	"$build/tests/fuzz/$1" -merge=1 -use_counters=0 "$merged" "$corpora/$1" "$here/fuzz/$1" >"$here/fuzz/$1.merge.log" 2>&1 ||
 		return 1
-	rm -f "$corpora/$1"/[0-9a-f]*
+	# Those with names in words stay.
+	find "$corpora/$1" -type f | grep -E '/[0-9a-f]{12}$' | xargs -r rm -f
 	for file in "$merged"/*; do
 		name=$(basename "$file")
 		cp "$file" "$corpora/$1/$(printf '%.12s' "$name")"
