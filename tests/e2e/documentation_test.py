@@ -20,10 +20,12 @@ import json
 import re
 import shlex
 import subprocess
+import xml.dom.minidom
 
 from clients_support import compiled, ruby, ruby_with_activesupport
-from harness import SOURCE, WRAPPER, Failure, equal, main, skip, table, temporary_directory, test, true
+from harness import SOURCE, WRAPPER, Failure, equal, main, need, skip, table, temporary_directory, test, true
 from pages import FOREGROUND, Machine, Page
+from real_servers import debian
 
 try:
     import yaml
@@ -43,6 +45,8 @@ LISTED = [
     ("CONTRIBUTING.md", "make fuzz ", "minutes of fuzzing", "shell"),
     ("CONTRIBUTING.md", "CK_FORK=no gdb", "a debugger, and tests that are run anyway", "shell"),
     ("docs/dashboards.md", "api.datadoghq.com", "needs Datadog", "shell"),
+    ("docs/getting-started/java.md", "LogstashTcpSocketAppender", "its jar is not in Debian; the line below it is tried", "xml"),
+    ("docs/getting-started/graphite.md", "legacyNamespace: false", "another program's; real_dashboards_test.py runs it so", "nothing"),
     ("docs/architecture.md", "agent/input/ ", "a picture", "nothing"),
     ("docs/architecture.md", "YAML files ──", "a picture", "nothing"),
     ("docs/architecture.md", "settings ─▶", "a picture", "nothing"),
@@ -61,8 +65,17 @@ LISTED = [
 
 # Before the first block: what stands on the reader's machine already. For all pages, and for one.
 MACHINE = "mkdir -p /run/statsidecar\n"
+NIGHTLY = "mkdir -p /opt/shop && printf '#!/bin/sh\\n' >/opt/shop/nightly.sh && chmod 755 /opt/shop/nightly.sh\n"
 SETUP = {
-    "docs/publishing.md": "mkdir -p /opt/shop && printf '#!/bin/sh\\n' >/opt/shop/nightly.sh && chmod 755 /opt/shop/nightly.sh\n"
+    "docs/getting-started/shell-job.md": NIGHTLY,
+    # What `bin/rails runner CODE` does of it: the initializers, then the code.
+    "docs/getting-started/rails-tasker.md": """mkdir bin; cat >bin/rails <<'END'
+#!/bin/sh
+exec ruby -ractive_support -ractive_support/notifications -r./config/initializers/statsidecar -e "$2"
+END
+chmod 755 bin/rails
+""",
+    "docs/publishing.md": NIGHTLY +
     "echo order.created >orders.log\nprintf '#!/bin/sh\\nexec cat\\n' >/usr/local/bin/my-filter && chmod 755 /usr/local/bin/my-filter",
     "docs/explain.md": "echo step.completed step_name=fetch >recorded-events\n"
     "echo 'rules: [{match: step.completed, metrics: [{counter: a}]}]' >old.yaml; cp old.yaml new.yaml",
@@ -71,6 +84,26 @@ SETUP = {
     "examples/c/README.md": "ln -s examples/c/word-count.c",
     "docs/events.md": "echo order.created >events.log",
     "CONTRIBUTING.md": "echo order.created >events.txt",
+}
+
+def log4j():
+    return debian("liblog4j2-java", "libjackson2-databind-java") / "usr/share/java"
+
+
+def link_log4j(machine):
+    jars = log4j()
+    names = ["log4j-api", "log4j-core", "jackson-core", "jackson-databind", "jackson-annotations"]
+    machine.run("mkdir lib && ln -s " + " ".join(shlex.quote(f"{jars}/{name}.jar") for name in names) + " lib/")
+
+
+# What is put on a page's machine besides.
+FURNISH = {"docs/getting-started/java.md": link_log4j}
+
+# Programs that a page is about: each function skips its blocks where they cannot be had.
+NEEDS = {
+    "docs/getting-started/rails-tasker.md": ruby_with_activesupport,
+    "docs/getting-started/sidekiq.md": ruby,
+    "docs/getting-started/java.md": lambda: (need("java", "javac"), log4j()),
 }
 
 # A fragment is run between these.
@@ -105,7 +138,7 @@ STATUSES = [
 VARIES = [
     (r"^( +rule +[^:\n]+):[0-9]+", r"\1:LINE"),
     (r"(started_at|ended_at|timestamp)=[0-9.T:Z-]+", r"\1=TIME"),
-    (r"((?:job|import)\.[a-z_]*duration[^:\n]*):[0-9.]+\|ms", r"\1:TIME|ms"),
+    (r"((?:sidekiq\.job|job|import)\.[a-z_]*duration[^:\n]*):[0-9.]+\|ms", r"\1:TIME|ms"),
     (r"(job\.max_rss[^:\n]*):[0-9]+\|g", r"\1:BYTES|g"),
 ]
 
@@ -151,10 +184,13 @@ class Reading:
 
     def on(self):
         if self.machine is None:
+            NEEDS.get(self.page.name, lambda: None)()
             machine = Machine()
             machine.__enter__()
             self.machine = machine
             machine.run(MACHINE + SETUP.get(self.page.name, ""))
+            if self.page.name in FURNISH:
+                FURNISH[self.page.name](machine)
         return self.machine
 
     def read(self, block):
@@ -312,6 +348,8 @@ def instead(how, block):
         if yaml is None:
             skip("no PyYAML")
         true(list(yaml.safe_load_all(block.text)), "an empty document")
+    elif how == "xml":
+        xml.dom.minidom.parseString(block.text)
     elif how == "json":
         json.loads(block.text)
     elif how != "nothing":

@@ -4,8 +4,8 @@
     with Machine() as machine: machine.run("echo order.created > /run/statsidecar/events")
 
 A Machine is a mount and a network namespace: what a page names (/run/statsidecar/events, /etc/statsidecar, port 8127, /usr/local)
-is what is used, word by word, and nothing of it exists outside or stays behind. The working directory looks like a clone of the
-repository in which `make` has been run.
+is what is used, word by word, and nothing of it exists outside or stays behind. The working directory has what a clone of the
+repository has, but its sources, and `make` has been run in it; the repository itself cannot be written to.
 """
 
 import contextlib
@@ -65,6 +65,8 @@ class Page:
 # What pages write to is empty but for links to what was there before; /usr/local is empty altogether.
 ENTER = r"""
 set -e
+mount --bind "$2" "$2"
+mount -o remount,ro,bind "$2"
 mount -t tmpfs statsidecar "$1"
 mount -t tmpfs statsidecar /run
 ip link set lo up
@@ -152,7 +154,7 @@ class Machine:
         is_root = os.geteuid() == 0
         self._holder = subprocess.Popen(
             ["unshare", *([] if is_root else ["--map-root-user"]), "--mount", "--net", "bash", "-c", ENTER, "bash"]
-            + [str(root / "mounts")],
+            + [str(root / "mounts"), str(SOURCE)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -170,7 +172,7 @@ class Machine:
     def _furnish(self, root):
         """The clone, and what `make install` would have put into /usr/local."""
         for path in SOURCE.iterdir():
-            if path.name not in ("build", ".git"):
+            if path.name not in ("build", ".git", "agent", "lib"):
                 (self.home / path.name).symlink_to(path)
         (self.home / "build").symlink_to(BUILD)
         (root / "bin/sudo").write_text(SUDO)
