@@ -1,5 +1,7 @@
 #include "exchange.h"
 
+#include "base/arena.h"
+
 static bool exchange_keeps_input(const struct exchange *exchange, const struct input *input)
 {
 	for (size_t i = 0; i < exchange->next->settings->input_count; i++) {
@@ -161,11 +163,24 @@ static int exchange_prepare_parts(struct exchange *exchange, struct failure *fai
 	return 0;
 }
 
+struct start {
+	struct rules *rules;
+	int result;
+};
+
+static void attempt_start(void *context)
+{
+	struct start *start = context;
+
+	start->result = rules_start(start->rules);
+}
+
 /* Everything that may fail. */
 static int exchange_open(struct exchange *exchange, struct failure *failure)
 {
 	struct agent *agent = exchange->agent;
 	uint32_t line_max = exchange->next->mapping->limits.line;
+	struct start start = {exchange->next, -1};
 
 	exchange->old_line_max = agent->input_owner.line_max;
 	/* Connections that begin from now on must do for the new rules as well as for the old ones. */
@@ -173,7 +188,7 @@ static int exchange_open(struct exchange *exchange, struct failure *failure)
 		agent->input_owner.line_max = line_max;
 	if (exchange_open_outputs(exchange, failure) < 0 || exchange_open_inputs(exchange, failure) < 0)
 		return -1;
-	if (rules_start(exchange->next) < 0)
+	if (!arena_attempt(attempt_start, &start) || start.result < 0)
 		return failure_set(failure, "no memory for the new rules' tables");
 	return exchange_prepare_parts(exchange, failure);
 }

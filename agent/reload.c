@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
+#include "base/arena.h"
 #include "clock.h"
 #include "exchange.h"
 #include "notify.h"
@@ -166,22 +167,52 @@ static void reload_drain(struct reload *reload)
 	event_add(reload->deadline, &grace);
 }
 
+/* What is built where memory may run out. */
+struct attempt {
+	struct agent *agent;
+	struct settings *settings;
+	struct mapping *mapping;
+	struct problems *problems;
+};
+
+static void attempt_settings(void *context)
+{
+	struct attempt *attempt = context;
+
+	attempt->settings = settings_load(attempt->agent->request, attempt->problems);
+	problems_sort(attempt->problems);
+}
+
+static void attempt_mapping(void *context)
+{
+	struct attempt *attempt = context;
+	/* Guards and entities are told apart by it: it stays. */
+	struct hash_key key = attempt->agent->rules->mapping->hash_key;
+
+	attempt->mapping = mapping_compile(&attempt->settings->model, &key, attempt->problems);
+	problems_sort(attempt->problems);
+}
+
 /* NULL, with all faults noted, where the configuration is none. */
 static struct rules *reload_build(struct reload *reload, struct settings *settings, struct problems *problems)
 {
 	struct agent *agent = reload->agent;
-	/* Guards and entities are told apart by it: it stays. */
-	struct hash_key key = agent->rules->mapping->hash_key;
-	struct mapping *mapping = settings == NULL ? NULL : mapping_compile(&settings->model, &key, problems);
+	struct attempt attempt = {agent, settings, NULL, problems};
+	struct mapping *mapping;
 	struct rules *rules = NULL;
 
+	if (settings != NULL && !arena_attempt(attempt_mapping, &attempt)) {
+		reload_faults_add(&reload->faults, "no memory for the new configuration");
+		settings_free(settings);
+		return NULL;
+	}
+	mapping = attempt.mapping;
 	if (problems->count == 0 && mapping != NULL) {
 		rules = rules_new(agent, settings, mapping);
 		if (rules == NULL)
 			reload_faults_add(&reload->faults, "no memory for the new configuration");
 		return rules;
 	}
-	problems_sort(problems);
 	reload_faults_add_problems(&reload->faults, problems);
 	mapping_free(mapping);
 	settings_free(settings);
@@ -234,6 +265,7 @@ static void reload_load(struct reload *reload, reload_wish *is_wanted)
 {
 	struct agent *agent = reload->agent;
 	struct problems problems = {.count = 0};
+	struct attempt attempt = {agent, NULL, NULL, &problems};
 	struct settings *settings;
 
 	reload->is_wanted = false;
@@ -247,7 +279,14 @@ static void reload_load(struct reload *reload, reload_wish *is_wanted)
 		reload_refuse(reload);
 		return;
 	}
-	settings = settings_load(agent->request, &problems);
+	if (!arena_attempt(attempt_settings, &attempt)) {
+		reload_faults_clear(&reload->faults);
+		reload_faults_add(&reload->faults, "no memory for the new configuration");
+		reload_refuse(reload);
+		problems_fini(&problems);
+		return;
+	}
+	settings = attempt.settings;
 	if (is_wanted(reload, settings)) {
 		reload_apply(reload, settings, &problems);
 	} else {

@@ -48,8 +48,8 @@ static bool is_same(const struct identity *a, const struct identity *b)
 	return a->pack || b->pack ? a->pack == b->pack : a->device == b->device && a->inode == b->inode;
 }
 
-/* Reads the whole of a descriptor; -1 with errno, EFBIG beyond FILE_SIZE_MAX. */
-static int read_all(int descriptor, struct arena *arena, struct span *text)
+/* Reads the whole of a descriptor into memory to be freed; NULL with errno, EFBIG beyond FILE_SIZE_MAX. */
+static char *read_all(int descriptor, size_t *whole)
 {
 	size_t size = 16384, len = 0;
 	char *bytes = malloc(size);
@@ -57,17 +57,15 @@ static int read_all(int descriptor, struct arena *arena, struct span *text)
 		ssize_t got = read(descriptor, bytes + len, size - len);
 		if (got < 0 && errno == EINTR)
 			continue;
-		if (got <= 0) {
-			if (got == 0)
-				*text = arena_copy(arena, (struct span){bytes, len});
+		*whole = len;
+		if (got == 0)
+			return bytes;
+		len += got < 0 ? 0 : (size_t)got;
+		if (got < 0 || len > FILE_SIZE_MAX) {
+			int error = got < 0 ? errno : EFBIG;
 			free(bytes);
-			return (int)got;
-		}
-		len += (size_t)got;
-		if (len > FILE_SIZE_MAX) {
-			free(bytes);
-			errno = EFBIG;
-			return -1;
+			errno = error;
+			return NULL;
 		}
 		if (len == size) {
 			char *grown = realloc(bytes, size *= 2);
@@ -77,7 +75,7 @@ static int read_all(int descriptor, struct arena *arena, struct span *text)
 		}
 	}
 	errno = ENOMEM;
-	return -1;
+	return NULL;
 }
 
 static int request_open(const struct loader *loader, const struct request *request, struct identity *identity,
@@ -92,15 +90,21 @@ static int request_open(const struct loader *loader, const struct request *reque
 	int descriptor = open(request->path, O_RDONLY | O_CLOEXEC);
 	if (descriptor < 0)
 		return -1;
-	int result = fstat(descriptor, &status);
-	if (result == 0)
-		result = read_all(descriptor, loader->reader->arena, text);
+	size_t len = 0;
+	char *bytes = fstat(descriptor, &status) == 0 ? read_all(descriptor, &len) : NULL;
 	int error = errno;
 	close(descriptor);
 	errno = error;
+	if (!bytes)
+		return -1;
 	identity->device = status.st_dev;
 	identity->inode = status.st_ino;
-	return result;
+	struct arena_guard guard;
+	arena_guard(&guard, free, bytes);
+	*text = arena_copy(loader->reader->arena, (struct span){bytes, len});
+	arena_unguard(&guard);
+	free(bytes);
+	return 0;
 }
 
 /* What a reload compares: which files were read, in which order, and what they said. */
@@ -231,6 +235,11 @@ static int compare_paths(const void *a, const void *b)
 	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
+static void release_paths(void *paths)
+{
+	globfree(paths);
+}
+
 /* A pattern that fits nothing is no fault: the folder may be filled later. */
 static void load_glob(struct loader *loader, struct request request)
 {
@@ -238,13 +247,19 @@ static void load_glob(struct loader *loader, struct request request)
 	struct settings *settings = loader->settings;
 	if (settings->glob_count < GLOBS_MAX)
 		settings->globs[settings->glob_count++] = name_keep(request.path);
-	if (glob(request.path, GLOB_NOSORT, NULL, &found) == 0) {
+	struct arena_guard guard;
+	int result = glob(request.path, GLOB_NOSORT, NULL, &found);
+	if (result == GLOB_NOSPACE)
+		arena_exhausted();
+	arena_guard(&guard, release_paths, &found);
+	if (result == 0) {
 		qsort(found.gl_pathv, found.gl_pathc, sizeof(*found.gl_pathv), compare_paths);
 		for (size_t i = 0; i < found.gl_pathc; i++) {
 			request.path = arena_copy(loader->reader->arena, span_of(found.gl_pathv[i])).at;
 			load(loader, &request);
 		}
 	}
+	arena_unguard(&guard);
 	globfree(&found);
 }
 

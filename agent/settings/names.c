@@ -17,8 +17,10 @@ const char *name_keep(const char *text)
 	for (const struct name *name = names; name; name = name->next)
 		if (strcmp(name->text, text) == 0)
 			return name->text;
-	if (!names_arena)
+	if (!names_arena) {
 		names_arena = arena_new();
+		arena_keep(names_arena);
+	}
 	struct name *name = arena_alloc(names_arena, sizeof(*name));
 	name->text = arena_copy(names_arena, span_of(text)).at;
 	name->next = names;

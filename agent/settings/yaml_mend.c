@@ -218,18 +218,27 @@ static void mend_report(const struct mender *mender, const yaml_parser_t *parser
 	}
 }
 
+static void release_parser(void *parser)
+{
+	yaml_parser_delete(parser);
+}
+
 /* Runs over the whole text; whether there was nothing to mend, or nothing that can be. */
 static bool mend_once(struct mender *mender)
 {
 	yaml_parser_t parser;
 	yaml_event_t event;
 	bool is_done = false;
+	struct arena_guard guard;
 	if (!yaml_parser_initialize(&parser))
-		abort();
+		arena_exhausted();
+	arena_guard(&guard, release_parser, &parser);
 	yaml_parser_set_encoding(&parser, YAML_UTF8_ENCODING);
 	yaml_parser_set_input_string(&parser, (const unsigned char *)mender->text, mender->len);
 	for (bool is_over = false; !is_over;) {
 		if (!yaml_parser_parse(&parser, &event)) {
+			if (parser.error == YAML_MEMORY_ERROR)
+				arena_exhausted();
 			if (!mend_error(mender, &parser)) {
 				mend_report(mender, &parser);
 				mender->mended->is_broken = is_done = true;
@@ -239,6 +248,7 @@ static bool mend_once(struct mender *mender)
 		is_over = is_done = event.type == YAML_STREAM_END_EVENT;
 		yaml_event_delete(&event);
 	}
+	arena_unguard(&guard);
 	yaml_parser_delete(&parser);
 	return is_done;
 }

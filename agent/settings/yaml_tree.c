@@ -42,6 +42,8 @@ static bool build_next(struct builder *builder, yaml_event_t *event)
 	if (builder->is_over)
 		return false;
 	if (!yaml_parser_parse(&builder->parser, event)) {
+		if (builder->parser.error == YAML_MEMORY_ERROR)
+			arena_exhausted();
 		builder->is_over = builder->is_broken = true; /* yaml_mend() reports it */
 		return false;
 	}
@@ -286,10 +288,27 @@ static struct node *build_map(struct builder *builder, const yaml_event_t *start
 	return map;
 }
 
+static void release_event(void *event)
+{
+	yaml_event_delete(event);
+}
+
+static void release_parser(void *parser)
+{
+	yaml_parser_delete(parser);
+}
+
+static void release_problems(void *problems)
+{
+	problems_fini(problems);
+}
+
 /* Takes the event over. NULL where no node begins with it, or none may. */
 static struct node *build_node(struct builder *builder, yaml_event_t *event)
 {
 	struct node *node = NULL;
+	struct arena_guard guard;
+	arena_guard(&guard, release_event, event);
 	if (++builder->depth > DEPTH_MAX && !builder->is_over) {
 		fault(builder->problems, mark_of(builder, event->start_mark), "nested more than %d deep", DEPTH_MAX);
 		builder->is_over = true;
@@ -303,6 +322,7 @@ static struct node *build_node(struct builder *builder, yaml_event_t *event)
 		node = build_map(builder, event);
 	}
 	builder->depth--;
+	arena_unguard(&guard);
 	yaml_event_delete(event);
 	return node;
 }
@@ -333,11 +353,14 @@ static struct node *build_document(struct builder *builder)
 /* Whether the document could be read to its end; *root is what there is of it. */
 static bool build_tree(struct builder *builder, struct span text, struct node **root)
 {
+	struct arena_guard guard;
 	if (!yaml_parser_initialize(&builder->parser))
-		abort();
+		arena_exhausted();
+	arena_guard(&guard, release_parser, &builder->parser);
 	yaml_parser_set_encoding(&builder->parser, YAML_UTF8_ENCODING);
 	yaml_parser_set_input_string(&builder->parser, (const unsigned char *)text.at, text.len);
 	*root = build_document(builder);
+	arena_unguard(&guard);
 	yaml_parser_delete(&builder->parser);
 	return !builder->is_broken;
 }
@@ -350,6 +373,8 @@ struct node *yaml_tree_read(struct span text, const char *file, struct arena *ar
 	if (span_starts(text, SPAN("\xEF\xBB\xBF")))
 		text = span_skip(text, 3);
 	struct builder builder = {.mended = &mended, .file = file, .arena = arena, .problems = &first};
+	struct arena_guard guard;
+	arena_guard(&guard, release_problems, &first);
 	if (build_tree(&builder, text, &root)) {
 		for (size_t i = 0; i < first.count; i++)
 			fault(problems, first.items[i].mark, "%s", first.items[i].text);
@@ -359,6 +384,7 @@ struct node *yaml_tree_read(struct span text, const char *file, struct arena *ar
 		builder = (struct builder){.mended = &mended, .file = file, .arena = arena, .problems = problems};
 		(void)build_tree(&builder, mended.text, &root);
 	}
+	arena_unguard(&guard);
 	problems_fini(&first);
 	return root;
 }

@@ -1,6 +1,8 @@
 #define _GNU_SOURCE 1 /* vasprintf */
 #include "base/arena.h"
 
+#include <assert.h>
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -26,10 +28,82 @@ struct chunk {
 struct arena {
 	struct chunk *chunks;
 	size_t size;
+	/* Among those of the attempt: a ring. */
+	struct arena *next;
+	struct arena *last;
 };
+
+/* There is one thread, and one configuration is built at a time. */
+static struct {
+	bool is_under_way;
+	jmp_buf escape;
+	struct arena made; /* head of the ring */
+	struct arena_guard *guards;
+} attempt;
+
+static void attempt_release(void)
+{
+	while (attempt.guards) {
+		struct arena_guard *guard = attempt.guards;
+		attempt.guards = guard->below;
+		guard->release(guard->what);
+	}
+	while (attempt.made.next != &attempt.made)
+		arena_free(attempt.made.next);
+}
+
+/* What has become of it outlives it. */
+static void attempt_end(void)
+{
+	attempt.is_under_way = false;
+	for (struct arena *arena = attempt.made.next, *next; arena != &attempt.made; arena = next) {
+		next = arena->next;
+		arena->next = arena->last = arena;
+	}
+}
+
+bool arena_attempt(void (*build)(void *context), void *context)
+{
+	assert(!attempt.is_under_way);
+	attempt.is_under_way = true;
+	attempt.made.next = attempt.made.last = &attempt.made;
+	attempt.guards = NULL;
+	if (setjmp(attempt.escape)) {
+		attempt_release();
+		attempt_end();
+		return false;
+	}
+	build(context);
+	assert(!attempt.guards);
+	attempt_end();
+	return true;
+}
+
+void arena_keep(struct arena *arena)
+{
+	arena->next->last = arena->last;
+	arena->last->next = arena->next;
+	arena->next = arena->last = arena;
+}
+
+void arena_guard(struct arena_guard *guard, void (*release)(void *what), void *what)
+{
+	*guard = (struct arena_guard){release, what, attempt.guards};
+	attempt.guards = guard;
+}
+
+void arena_unguard(struct arena_guard *guard)
+{
+	assert(attempt.guards == guard);
+	attempt.guards = guard->below;
+}
 
 void arena_exhausted(void)
 {
+	if (attempt.is_under_way) {
+		attempt_release();
+		longjmp(attempt.escape, 1);
+	}
 	fputs("statsidecar: out of memory\n", stderr);
 	exit(EX_OSERR);
 }
@@ -40,6 +114,13 @@ struct arena *arena_new(void)
 	if (!arena)
 		arena_exhausted();
 	arena->size = sizeof(*arena);
+	arena->next = arena->last = arena;
+	if (attempt.is_under_way) {
+		arena->next = attempt.made.next;
+		arena->last = &attempt.made;
+		arena->next->last = arena;
+		attempt.made.next = arena;
+	}
 	return arena;
 }
 
@@ -47,6 +128,7 @@ void arena_free(struct arena *arena)
 {
 	if (!arena)
 		return;
+	arena_keep(arena);
 	for (struct chunk *chunk = arena->chunks, *next; chunk; chunk = next) {
 		next = chunk->next;
 		free(chunk);

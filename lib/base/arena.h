@@ -1,8 +1,11 @@
 /* An arena hands out memory that is freed all at once: what one configuration is built of lives and dies with it.
  * Never used between a line's arrival and its datagram. Running out of memory ends the program: a message on
- * standard error and exit status 71 (EX_OSERR), because no configuration can be half built. */
+ * standard error and exit status 71 (EX_OSERR), because no configuration can be half built; or it ends what
+ * arena_attempt() has begun, and nothing is left of that. */
 #ifndef STATSIDECAR_BASE_ARENA_H
 #define STATSIDECAR_BASE_ARENA_H
+
+#include <stdbool.h>
 
 #include "base/span.h"
 
@@ -23,6 +26,22 @@ struct span arena_copy(struct arena *arena, struct span text);
 struct span arena_printf(struct arena *arena, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* Bytes taken from the system so far. */
 size_t arena_size(const struct arena *arena);
+
+/* Calls build(context). False where memory ran out in the middle: what was still to be done is not, every arena made meanwhile is
+ * freed, and what is guarded is released. Attempts do not nest. */
+bool arena_attempt(void (*build)(void *context), void *context);
+
+/* It lives on where the attempt in which it is made ends in the middle. */
+void arena_keep(struct arena *arena);
+
+/* What else an attempt that ends in the middle has to release: from arena_guard() to arena_unguard(), in a frame that builds. */
+struct arena_guard {
+	void (*release)(void *what);
+	void *what;
+	struct arena_guard *below;
+};
+void arena_guard(struct arena_guard *guard, void (*release)(void *what), void *what);
+void arena_unguard(struct arena_guard *guard);
 
 /* What running out of memory does, for others that build up a configuration with memory of their own. */
 _Noreturn void arena_exhausted(void);

@@ -15,12 +15,14 @@ enum {
 void problem_add(struct problems *problems, struct mark mark, const char *format, ...)
 {
 	if (problems->count == problems->size) {
-		problems->size = problems->size ? problems->size * 2 : FIRST_SIZE;
-		problems->items = reallocarray(problems->items, problems->size, sizeof(*problems->items));
-		if (!problems->items)
+		size_t size = problems->size ? problems->size * 2 : FIRST_SIZE;
+		struct problem *items = reallocarray(problems->items, size, sizeof(*items));
+		if (!items)
 			arena_exhausted();
+		problems->items = items;
+		problems->size = size;
 	}
-	struct problem *problem = &problems->items[problems->count++];
+	struct problem *problem = &problems->items[problems->count];
 	problem->mark = mark;
 	va_list args;
 	va_start(args, format);
@@ -28,6 +30,7 @@ void problem_add(struct problems *problems, struct mark mark, const char *format
 	va_end(args);
 	if (len < 0)
 		arena_exhausted();
+	problems->count++;
 }
 
 /* A problem with what decides its place: where its file, and where itself, stood before. */

@@ -25,12 +25,19 @@ static uint32_t line_size(const struct mapping *mapping)
 	return (mapping->limits.line > DATAGRAM_MAX ? mapping->limits.line : DATAGRAM_MAX) + READ_SIZE;
 }
 
+static void release_translator(void *translator)
+{
+	translator_free(translator);
+}
+
 struct translator *translator_new(const struct mapping *mapping, struct accounts *accounts, struct packer *const *packers,
                                   const struct translate_observer *observer)
 {
 	struct translator *translator = calloc(1, sizeof(*translator));
 	if (!translator)
 		return NULL;
+	struct arena_guard guard;
+	arena_guard(&guard, release_translator, translator);
 	translator->mapping = mapping;
 	translator->accounts = accounts;
 	translator->packers = packers;
@@ -39,12 +46,15 @@ struct translator *translator_new(const struct mapping *mapping, struct accounts
 	const uint32_t line_max = line_size(mapping);
 	translator->line_size = line_max;
 	translator->value_text = calloc(1, READING_TEXT_SIZE);
-	if (scan_init(&translator->scan, line_max) == 0 && translator->value_text &&
+	const bool is_whole =
+		scan_init(&translator->scan, line_max) == 0 && translator->value_text &&
 	    lifecycle_event_init(&translator->event, &mapping->fieldset, line_max) == 0 &&
 	    subject_init(&translator->subject, mapping, &translator->event) == 0 &&
 	    renderer_init(&translator->renderer, mapping, &translator->subject, accounts->values_limited,
 	                  &accounts->names_limited) == 0 &&
-	    plans_init(&translator->plans, mapping, &translator->renderer) == 0 && init_lifecycles(translator) == 0) {
+	    plans_init(&translator->plans, mapping, &translator->renderer) == 0 && init_lifecycles(translator) == 0;
+	arena_unguard(&guard);
+	if (is_whole) {
 		translator->renderer.limited = translator->observer.limited;
 		translator->renderer.context = translator->observer.context;
 		return translator;

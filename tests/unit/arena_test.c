@@ -99,6 +99,60 @@ START_TEST(arrays)
 }
 END_TEST
 
+/* ---- attempts ---- */
+
+struct building {
+	struct arena *older;
+	struct arena *kept;
+	char released[8];
+	bool ends_in_the_middle;
+	bool has_ended;
+};
+
+static struct building *building_now;
+
+static void note(void *what)
+{
+	strncat(building_now->released, what, sizeof(building_now->released) - strlen(building_now->released) - 1);
+}
+
+static void build(void *context)
+{
+	struct building *building = context;
+	struct arena_guard guards[3];
+	static char names[][2] = {"a", "b", "c"};
+	building->kept = arena_new();
+	arena_keep(building->kept);
+	struct arena *arena = arena_new();
+	arena_copy(arena, SPAN("gone where it ends in the middle"));
+	arena_copy(building->older, SPAN("there before, and there afterwards"));
+	for (int i = 0; i < 3; i++)
+		arena_guard(&guards[i], note, names[i]);
+	arena_unguard(&guards[2]);
+	if (building->ends_in_the_middle)
+		arena_exhausted();
+	arena_unguard(&guards[1]);
+	arena_unguard(&guards[0]);
+	arena_free(arena);
+	building->has_ended = true;
+}
+
+START_TEST(attempts)
+{
+	/* Whether arenas are freed, and freed once, is for leak checkers to see. */
+	for (int i = 0; i < 4; i++) {
+		struct building building = {.older = arena_new(), .ends_in_the_middle = i % 2 == 0};
+		building_now = &building;
+		ck_assert_int_eq(arena_attempt(build, &building), i % 2);
+		ck_assert_int_eq(building.has_ended, i % 2);
+		ck_assert_str_eq(building.released, i % 2 ? "" : "ba");
+		arena_copy(building.kept, SPAN("still there"));
+		arena_free(building.kept);
+		arena_free(building.older);
+	}
+}
+END_TEST
+
 /* Held here, so that leak checkers see that it is not lost at exit. */
 static struct arena *volatile held;
 
@@ -125,6 +179,7 @@ Suite *arena_suite(void)
 	tcase_add_test(blocks, big_blocks_leave_the_chunk_open);
 	tcase_add_test(blocks, copies_and_prints);
 	tcase_add_test(blocks, arrays);
+	tcase_add_test(blocks, attempts);
 	suite_add_tcase(suite, blocks);
 	/* Without a process of their own (under valgrind) they would end the whole run. */
 	const char *fork_mode = getenv("CK_FORK");
