@@ -12,6 +12,7 @@
 #include "admin/page.h"
 #include "admin/rejected.h"
 #include "admin/tap.h"
+#include "base/arena.h"
 #include "clock.h"
 #include "log.h"
 #include "translate/tally.h"
@@ -43,6 +44,32 @@ static const struct page pages[] = {
 
 /* ---- answers ---- */
 
+static int hexadecimal(char digit)
+{
+	if (digit >= '0' && digit <= '9')
+		return digit - '0';
+	digit |= 0x20;
+	return digit >= 'a' && digit <= 'f' ? digit - 'a' + 10 : -1;
+}
+
+/* `a+b%2Fc` as `a b/c`; not by libevent, whose memory is not ours to free (reserve.h). NULL without memory. */
+static char *text_decode(const char *raw, size_t raw_len, size_t *len)
+{
+	char *text = malloc(raw_len + 1);
+
+	*len = 0;
+	for (size_t at = 0; text != NULL && at < raw_len; at++) {
+		int high = raw[at] == '%' && at + 2 < raw_len ? hexadecimal(raw[at + 1]) : -1;
+		int low = high >= 0 ? hexadecimal(raw[at + 2]) : -1;
+
+		text[(*len)++] = low >= 0 ? (char)(high * 16 + low) : raw[at] == '+' ? ' ' : raw[at];
+		at += low >= 0 ? 2 : 0;
+	}
+	if (text != NULL)
+		text[*len] = '\0';
+	return text;
+}
+
 char *page_parameter(const char *query, const char *name, size_t *len)
 {
 	size_t name_len = strlen(name);
@@ -50,13 +77,8 @@ char *page_parameter(const char *query, const char *name, size_t *len)
 	while (query != NULL && *query != '\0') {
 		size_t all = strcspn(query, "&");
 
-		if (strncmp(query, name, name_len) == 0 && query[name_len] == '=') {
-			char *raw = strndup(query + name_len + 1, all - name_len - 1);
-			char *text = raw == NULL ? NULL : evhttp_uridecode(raw, 1, len);
-
-			free(raw);
-			return text;
-		}
+		if (strncmp(query, name, name_len) == 0 && query[name_len] == '=')
+			return text_decode(query + name_len + 1, all - name_len - 1, len);
 		query += all + (query[all] == '&');
 	}
 	return NULL;
@@ -107,29 +129,48 @@ static bool time_is_left(struct admin *admin)
 	return admin->spendable_ns > 0;
 }
 
+/* A page being written, which may take more memory than there is. */
+struct writing {
+	struct admin *admin;
+	const struct page *page;
+	struct evhttp_request *request;
+	const char *query;
+	FILE *out;
+	int status;
+};
+
+static void write_page(void *context)
+{
+	struct writing *writing = context;
+	const struct page *page = writing->page;
+
+	if (page->write != NULL)
+		writing->status = page->write(writing->admin, writing->query, writing->out);
+	else
+		writing->status = page->write_home(
+			writing->admin, evhttp_request_get_output_headers(writing->request), writing->out);
+}
+
 static void serve(struct admin *admin, const struct page *page, struct evhttp_request *request, const char *query)
 {
 	int64_t begin_ns = clock_monotonic_ns();
 	char *text = NULL;
 	size_t len = 0;
 	bool is_whole;
-	FILE *out;
-	int status;
+	struct writing writing = {admin, page, request, query, NULL, HTTP_INTERNAL};
 
 	if (page->answer != NULL) {
 		page->answer(admin, request, query);
 	} else {
-		out = open_memstream(&text, &len);
-		if (out == NULL) {
+		writing.out = open_memstream(&text, &len);
+		if (writing.out == NULL) {
 			page_send_error(request, HTTP_INTERNAL, "no memory");
 			return;
 		}
-		status = page->write != NULL ? page->write(admin, query, out)
-		                             : page->write_home(admin, evhttp_request_get_output_headers(request), out);
-		/* fclose() says nothing of what failed before. */
-		is_whole = ferror(out) == 0;
-		if (fclose(out) == 0 && is_whole)
-			page_send(request, status, page->type, (struct span){text, len});
+		/* fclose() says nothing of what failed before, nor of a last change of size. */
+		is_whole = arena_attempt(write_page, &writing) && ferror(writing.out) == 0;
+		if (fclose(writing.out) == 0 && is_whole && text != NULL)
+			page_send(request, writing.status, page->type, (struct span){text, len});
 		else
 			page_send_error(request, HTTP_INTERNAL, "no memory");
 		free(text);

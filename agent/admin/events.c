@@ -21,6 +21,16 @@ struct naming {
 	size_t len;
 };
 
+static void naming_release(void *context)
+{
+	struct naming *naming = context;
+
+	if (naming->out != NULL)
+		fclose(naming->out);
+	free(naming->name);
+	free(naming->matches);
+}
+
 static void naming_init(struct naming *naming, const struct mapping *mapping)
 {
 	*naming = (struct naming){.mapping = mapping};
@@ -30,20 +40,12 @@ static void naming_init(struct naming *naming, const struct mapping *mapping)
 		arena_exhausted();
 }
 
-static void naming_fini(struct naming *naming)
-{
-	if (fclose(naming->out) != 0)
-		arena_exhausted();
-	free(naming->name);
-	free(naming->matches);
-}
-
 static void put_metric(struct json_writer *writer, struct naming *naming, const struct metric *metric, struct span event,
                        const struct span *captures)
 {
 	rewind(naming->out);
 	wording_put_resolved_name(naming->out, naming->mapping, metric, event, captures);
-	if (fflush(naming->out) != 0)
+	if (fflush(naming->out) != 0 || ferror(naming->out))
 		arena_exhausted();
 	json_writer_open_object(writer, NULL);
 	json_writer_put_text(writer, "kind", span_of(metric_kind_names[metric->kind]));
@@ -90,13 +92,15 @@ static void put_entry(struct json_writer *writer, const struct tally_entry *entr
 int events_write(struct admin *admin, const char *query, FILE *out)
 {
 	struct json_writer writer = {.out = out};
-	struct naming naming;
+	struct naming naming = {.out = NULL};
 	int64_t realtime_ns = clock_realtime_ns();
 	int64_t monotonic_ns = clock_monotonic_ns();
+	struct arena_guard guard;
 
 	(void)query;
 	if (admin->tally == NULL)
 		arena_exhausted();
+	arena_guard(&guard, naming_release, &naming);
 	naming_init(&naming, admin->mapping);
 	json_writer_open_object(&writer, NULL);
 	json_writer_put_count(&writer, "now_ms", (uint64_t)(realtime_ns / NS_PER_MS));
@@ -111,6 +115,7 @@ int events_write(struct admin *admin, const char *query, FILE *out)
 	json_writer_close_array(&writer);
 	json_writer_close_object(&writer);
 	json_writer_end_line(&writer);
-	naming_fini(&naming);
+	arena_unguard(&guard);
+	naming_release(&naming);
 	return HTTP_OK;
 }

@@ -18,7 +18,36 @@ struct explaining {
 	FILE *text; /* what explain prints */
 	FILE *json; /* what explain --json prints, with commas between */
 	uint32_t count;
+	char *bytes[2]; /* of the two */
+	size_t lens[2];
 };
+
+/* False where something has not been written for want of memory. */
+static bool explaining_close(struct explaining *explaining)
+{
+	bool is_whole = true;
+
+	for (int i = 0; i < 2; i++) {
+		FILE *file = i == 0 ? explaining->text : explaining->json;
+
+		if (file == NULL || ferror(file))
+			is_whole = false;
+		/* fclose() says nothing of what failed before, nor of a last change of size. */
+		if (file != NULL && (fclose(file) != 0 || explaining->bytes[i] == NULL))
+			is_whole = false;
+	}
+	explaining->text = explaining->json = NULL;
+	return is_whole;
+}
+
+static void explaining_release(void *context)
+{
+	struct explaining *explaining = context;
+
+	(void)explaining_close(explaining);
+	free(explaining->bytes[0]);
+	free(explaining->bytes[1]);
+}
 
 static void explain_event(void *context, const struct explanation *explanation)
 {
@@ -34,39 +63,57 @@ static void explain_event(void *context, const struct explanation *explanation)
 	explanation_print_json(explanation, explaining->json);
 }
 
+static void release_explainer(void *explainer)
+{
+	explainer_free(explainer);
+}
+
+static void release_rehearsal(void *rehearsal)
+{
+	rehearsal_free(rehearsal);
+}
+
 static void explain_line(const struct mapping *mapping, struct span line, struct explaining *explaining)
 {
 	struct explainer *explainer = explainer_new(mapping, explain_event, explaining);
-	struct rehearsal *rehearsal = rehearsal_new(mapping, explainer_trace(explainer), explainer_observer(explainer));
+	struct rehearsal *rehearsal;
+	struct arena_guard guards[2];
 
+	arena_guard(&guards[0], release_explainer, explainer);
+	rehearsal = rehearsal_new(mapping, explainer_trace(explainer), explainer_observer(explainer));
+	arena_guard(&guards[1], release_rehearsal, rehearsal);
 	rehearsal_set_time(rehearsal, (struct moment){clock_realtime_ns(), clock_monotonic_ns()});
 	rehearsal_run(rehearsal, line);
+	arena_unguard(&guards[1]);
 	rehearsal_free(rehearsal);
+	arena_unguard(&guards[0]);
 	explainer_free(explainer);
 }
 
 static void explain_write_result(const struct mapping *mapping, struct span line, FILE *out)
 {
 	struct json_writer writer = {.out = out};
-	char *text = NULL, *json = NULL;
-	size_t text_len = 0, json_len = 0;
-	struct explaining explaining = {open_memstream(&text, &text_len), open_memstream(&json, &json_len), 0};
+	struct explaining explaining = {.count = 0};
+	struct arena_guard guard;
 
+	arena_guard(&guard, explaining_release, &explaining);
+	explaining.text = open_memstream(&explaining.bytes[0], &explaining.lens[0]);
+	explaining.json = open_memstream(&explaining.bytes[1], &explaining.lens[1]);
 	if (explaining.text == NULL || explaining.json == NULL)
 		arena_exhausted();
 	explain_line(mapping, line, &explaining);
-	if (fclose(explaining.text) != 0 || fclose(explaining.json) != 0)
+	if (!explaining_close(&explaining))
 		arena_exhausted();
 	json_writer_open_object(&writer, NULL);
 	json_writer_put_count(&writer, "count", explaining.count);
-	json_writer_put_text(&writer, "text", (struct span){text, text_len});
+	json_writer_put_text(&writer, "text", (struct span){explaining.bytes[0], explaining.lens[0]});
 	json_writer_open_array(&writer, "events");
-	fwrite(json, 1, json_len, out);
+	fwrite(explaining.bytes[1], 1, explaining.lens[1], out);
 	json_writer_close_array(&writer);
 	json_writer_close_object(&writer);
 	json_writer_end_line(&writer);
-	free(text);
-	free(json);
+	arena_unguard(&guard);
+	explaining_release(&explaining);
 }
 
 int explain_write(struct admin *admin, const char *query, FILE *out)
@@ -74,6 +121,9 @@ int explain_write(struct admin *admin, const char *query, FILE *out)
 	size_t len = 0;
 	char *line = page_parameter(query, "line", &len);
 	int status = HTTP_OK;
+	struct arena_guard guard;
+
+	arena_guard(&guard, free, line);
 
 	if (line == NULL || len > LINE_MAX_LEN) {
 		struct json_writer writer = {.out = out};
@@ -87,6 +137,7 @@ int explain_write(struct admin *admin, const char *query, FILE *out)
 	} else {
 		explain_write_result(agent_view(admin->agent)->mapping, (struct span){line, len}, out);
 	}
+	arena_unguard(&guard);
 	free(line);
 	return status;
 }

@@ -84,6 +84,8 @@ static void tap_on_close(struct evhttp_connection *connection, void *context)
 
 /* ---- how much time it takes ---- */
 
+static bool tap_has_explainer(struct tap *tap);
+
 static uint64_t tap_count_events(struct tap *tap)
 {
 	const struct accounts *accounts = agent_view(tap->agent)->accounts;
@@ -136,13 +138,21 @@ static void tap_on_rested(evutil_socket_t fd, short what, void *context)
 		tap_client_tell_lost(&tap->clients[i]);
 	}
 	tap->seen_at_rest += missed;
-	if (tap_has_time(tap))
+	if (tap_has_time(tap) && tap_has_explainer(tap))
 		tap_watch(tap);
 	else
 		event_add(tap->rest, &(struct timeval){.tv_usec = REST_MS * 1000});
 }
 
 /* ---- from the translator ---- */
+
+static void tap_forget_bytes(struct tap *tap)
+{
+	for (int i = 0; i < 2; i++) {
+		free(tap->bytes[i]);
+		tap->bytes[i] = NULL;
+	}
+}
 
 static bool tap_takes_name(const struct tap *tap, struct span event)
 {
@@ -169,16 +179,97 @@ static const struct trace *tap_inner(struct tap *tap)
 	return explainer_trace(tap->explainer);
 }
 
+/* Something that the translator tells, on its way to the explainer, which may have no memory for it. */
+struct told {
+	struct tap *tap;
+	void (*pass)(const struct told *told, const struct trace *inner);
+	const struct identity *identity;
+	struct span text;
+	struct subject *subject;
+	const struct expectation *expectation;
+	const struct rule *rule;
+	const struct metric *metric;
+	enum metric_fate metric_fate;
+	enum skip skip;
+	const struct condition *condition;
+	uint16_t output;
+	uint16_t input;
+	enum line_fate line_fate;
+	enum outcome outcome;
+	const char *why;
+	uint32_t column;
+};
+
+static void tap_attempt_told(void *context)
+{
+	const struct told *told = context;
+
+	told->pass(told, tap_inner(told->tap));
+}
+
+/* Without memory the event is not shown: its explanation is thrown away, and the clients hear of it as of one that was lost. */
+static void tap_tell(struct told *told)
+{
+	struct tap *tap = told->tap;
+
+	if (tap->explainer == NULL || arena_attempt(tap_attempt_told, told))
+		return;
+	tap->is_unwanted = true;
+	explainer_free(tap->explainer);
+	tap->explainer = NULL;
+	tap_forget_bytes(tap);
+	for (size_t i = 0; i < CLIENTS_MAX; i++)
+		tap->clients[i].lost += tap->clients[i].request != NULL;
+}
+
+static void pass_named(const struct told *told, const struct trace *inner)
+{
+	inner->named(inner->context, told->identity, told->text, told->subject);
+}
+
+static void pass_missing(const struct told *told, const struct trace *inner)
+{
+	inner->missing(inner->context, told->expectation);
+}
+
+static void pass_rule(const struct told *told, const struct trace *inner)
+{
+	inner->rule(inner->context, told->rule);
+}
+
+static void pass_metric(const struct told *told, const struct trace *inner)
+{
+	inner->metric(inner->context, told->metric, told->metric_fate, told->skip, told->condition);
+}
+
+static void pass_line(const struct told *told, const struct trace *inner)
+{
+	inner->line(inner->context, told->output, told->line_fate, told->text);
+}
+
+static void pass_done(const struct told *told, const struct trace *inner)
+{
+	inner->done(inner->context, told->outcome, told->input, told->text);
+}
+
+static void pass_rejected(const struct told *told, const struct trace *inner)
+{
+	const struct translate_observer *observer = explainer_observer(told->tap->explainer);
+
+	(void)inner;
+	observer->rejected(observer->context, told->outcome, told->input, told->text, told->why, told->column);
+}
+
 static void tap_on_named(void *context, const struct identity *identity, struct span text, struct subject *subject)
 {
 	struct tap *tap = context;
 
 	tap->is_named = true;
-	tap->is_unwanted = !tap_takes_name(tap, identity->event);
+	tap->is_unwanted = tap->explainer == NULL || !tap_takes_name(tap, identity->event);
 	if (tap->is_unwanted)
 		return;
 	tap->begin_ns = clock_monotonic_ns();
-	tap_inner(tap)->named(tap_inner(tap)->context, identity, text, subject);
+	tap_tell(&(struct told){.tap = tap, .pass = pass_named, .identity = identity, .text = text, .subject = subject});
 }
 
 static void tap_on_missing(void *context, const struct expectation *expectation)
@@ -186,7 +277,7 @@ static void tap_on_missing(void *context, const struct expectation *expectation)
 	struct tap *tap = context;
 
 	if (!tap->is_unwanted)
-		tap_inner(tap)->missing(tap_inner(tap)->context, expectation);
+		tap_tell(&(struct told){.tap = tap, .pass = pass_missing, .expectation = expectation});
 }
 
 static void tap_on_rule(void *context, const struct rule *rule)
@@ -194,7 +285,7 @@ static void tap_on_rule(void *context, const struct rule *rule)
 	struct tap *tap = context;
 
 	if (!tap->is_unwanted)
-		tap_inner(tap)->rule(tap_inner(tap)->context, rule);
+		tap_tell(&(struct told){.tap = tap, .pass = pass_rule, .rule = rule});
 }
 
 static void tap_on_metric(void *context, const struct metric *metric, enum metric_fate fate, enum skip skip,
@@ -203,7 +294,8 @@ static void tap_on_metric(void *context, const struct metric *metric, enum metri
 	struct tap *tap = context;
 
 	if (!tap->is_unwanted)
-		tap_inner(tap)->metric(tap_inner(tap)->context, metric, fate, skip, condition);
+		tap_tell(&(struct told){.tap = tap, .pass = pass_metric, .metric = metric, .metric_fate = fate, .skip = skip,
+		                        .condition = condition});
 }
 
 static void tap_on_line(void *context, uint16_t output, enum line_fate fate, struct span line)
@@ -211,7 +303,7 @@ static void tap_on_line(void *context, uint16_t output, enum line_fate fate, str
 	struct tap *tap = context;
 
 	if (!tap->is_unwanted)
-		tap_inner(tap)->line(tap_inner(tap)->context, output, fate, line);
+		tap_tell(&(struct told){.tap = tap, .pass = pass_line, .output = output, .line_fate = fate, .text = line});
 }
 
 static void tap_on_done(void *context, enum outcome outcome, uint16_t input, struct span line)
@@ -224,28 +316,44 @@ static void tap_on_done(void *context, enum outcome outcome, uint16_t input, str
 		tap->begin_ns = is_unwanted ? 0 : clock_monotonic_ns();
 	}
 	tap->is_named = tap->is_unwanted = false;
+	if (!is_unwanted)
+		tap_tell(&(struct told){.tap = tap, .pass = pass_done, .outcome = outcome, .input = input, .text = line});
+	if (tap->explainer == NULL) {
+		tap_rest(tap); /* it is asked for anew after the rest */
+		return;
+	}
 	if (is_unwanted)
 		return;
-	tap_inner(tap)->done(tap_inner(tap)->context, outcome, input, line);
 	tap->spendable_ns -= clock_monotonic_ns() - tap->begin_ns;
 	if (tap->count > 0 && !tap_has_time(tap))
 		tap_rest(tap);
 }
 
+static void release_file(void *file)
+{
+	fclose(file);
+}
+
 /* The event in one of the two forms, written when the first client wants it. */
 static struct span tap_write(struct tap *tap, const struct explanation *explanation, bool is_text)
 {
+	struct arena_guard guard;
+	bool is_whole;
 	FILE *out;
 
 	if (tap->bytes[is_text] == NULL) {
 		out = open_memstream(&tap->bytes[is_text], &tap->lens[is_text]);
 		if (out == NULL)
 			arena_exhausted();
+		arena_guard(&guard, release_file, out);
 		if (is_text)
 			explanation_print_text(explanation, out);
 		else
 			explanation_print_json(explanation, out);
-		if (fclose(out) != 0)
+		arena_unguard(&guard);
+		is_whole = ferror(out) == 0;
+		/* fclose() says nothing of what failed before, nor of a last change of size. */
+		if (fclose(out) != 0 || !is_whole || tap->bytes[is_text] == NULL)
 			arena_exhausted();
 	}
 	return (struct span){tap->bytes[is_text], tap->lens[is_text]};
@@ -264,10 +372,20 @@ static void tap_on_explained(void *context, const struct explanation *explanatio
 		if (client->left > 0 && --client->left == 0)
 			tap_end(tap, client);
 	}
-	for (int i = 0; i < 2; i++) {
-		free(tap->bytes[i]);
-		tap->bytes[i] = NULL;
-	}
+	tap_forget_bytes(tap);
+}
+
+static void tap_attempt_explainer(void *context)
+{
+	struct tap *tap = context;
+
+	tap->explainer = explainer_new(agent_view(tap->agent)->mapping, tap_on_explained, tap);
+}
+
+/* False without memory. */
+static bool tap_has_explainer(struct tap *tap)
+{
+	return tap->explainer != NULL || arena_attempt(tap_attempt_explainer, tap);
 }
 
 /* ---- a client comes ---- */
@@ -283,8 +401,6 @@ static struct tap_client *tap_find_room(struct tap *tap)
 
 static void tap_admit(struct tap *tap, struct tap_client *client)
 {
-	if (tap->explainer == NULL)
-		tap->explainer = explainer_new(agent_view(tap->agent)->mapping, tap_on_explained, tap);
 	if (tap->count++ == 0) {
 		tap->refilled_ns = clock_monotonic_ns();
 		tap->spendable_ns = BURST_MS * NS_PER_MS;
@@ -313,6 +429,12 @@ void tap_answer(struct tap *tap, struct evhttp_request *request, const char *que
 			page_send(request, HTTP_OK, "application/x-ndjson", SPAN(""));
 		return;
 	}
+	if (!tap_has_explainer(tap)) {
+		free(client->glob);
+		client->glob = NULL;
+		page_send_error(request, HTTP_INTERNAL, "no memory");
+		return;
+	}
 	client->request = request;
 	tap_admit(tap, client);
 }
@@ -330,19 +452,18 @@ void tap_changed(struct tap *tap)
 	tap->explainer = NULL;
 	if (tap->count == 0)
 		return;
-	tap->explainer = explainer_new(agent_view(tap->agent)->mapping, tap_on_explained, tap);
-	if (tap->is_watching)
+	if (tap->is_watching && tap_has_explainer(tap))
 		tap_watch(tap);
+	else if (tap->is_watching)
+		tap_rest(tap);
 }
 
 void tap_rejected(struct tap *tap, enum outcome outcome, uint16_t input, struct span line, const char *why, uint32_t column)
 {
-	const struct translate_observer *observer;
-
 	if (!tap->is_watching)
 		return;
-	observer = explainer_observer(tap->explainer);
-	observer->rejected(observer->context, outcome, input, line, why, column);
+	tap_tell(&(struct told){.tap = tap, .pass = pass_rejected, .outcome = outcome, .input = input, .text = line, .why = why,
+	                        .column = column});
 }
 
 struct tap *tap_new(struct agent *agent)

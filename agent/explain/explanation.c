@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 
+#include "base/arena.h"
 #include "explain/quote.h"
 #include "explain/wording.h"
 
@@ -25,10 +26,11 @@ static void *grow(void *list, uint32_t count, uint32_t *size, size_t item_size)
 {
 	if (count < *size)
 		return list;
-	*size = *size ? 2 * *size : 16;
-	void *larger = realloc(list, *size * item_size);
+	const uint32_t wanted = *size ? 2 * *size : 16;
+	void *larger = realloc(list, wanted * item_size);
 	if (!larger)
 		arena_exhausted();
+	*size = wanted;
 	return larger;
 }
 
@@ -36,10 +38,12 @@ static struct piece keep(struct explanation *explanation, struct span text)
 {
 	const struct piece piece = {explanation->bytes_used, text.len};
 	if (explanation->bytes_size - explanation->bytes_used < text.len) {
-		explanation->bytes_size = 2 * (explanation->bytes_used + text.len);
-		explanation->bytes = realloc(explanation->bytes, explanation->bytes_size);
-		if (!explanation->bytes)
+		const size_t size = 2 * (explanation->bytes_used + text.len);
+		char *bytes = realloc(explanation->bytes, size);
+		if (!bytes)
 			arena_exhausted();
+		explanation->bytes = bytes;
+		explanation->bytes_size = size;
 	}
 	if (text.len)
 		memcpy(explanation->bytes + piece.at, text.at, text.len);
@@ -184,9 +188,14 @@ static struct piece why_not_made(struct explanation *explanation, const struct e
 		put_condition(out, explanation, explained->metric, explained->condition);
 	else
 		put_skip(out, explanation, explained->metric, explained->skip);
-	if (fclose(out))
+	struct arena_guard guard;
+	const bool is_whole = !ferror(out);
+	const bool is_closed = !fclose(out);
+	arena_guard(&guard, free, text);
+	if (!is_closed || !is_whole || !text)
 		arena_exhausted();
 	const struct piece piece = keep(explanation, (struct span){text, size});
+	arena_unguard(&guard);
 	free(text);
 	return piece;
 }
@@ -316,17 +325,25 @@ static void on_rejected(void *context, enum outcome outcome, uint16_t input, str
 	explainer->explanation.column = column;
 }
 
+static void release_explainer(void *explainer)
+{
+	explainer_free(explainer);
+}
+
 struct explainer *explainer_new(const struct mapping *mapping, void (*explained)(void *context, const struct explanation *),
                                 void *context)
 {
 	struct explainer *explainer = calloc(1, sizeof(*explainer));
+	struct arena_guard guard;
 	if (!explainer)
 		arena_exhausted();
+	arena_guard(&guard, release_explainer, explainer);
 	explainer->trace = (struct trace){explainer, on_named, on_missing, on_rule, on_metric, on_line, on_done};
 	explainer->observer = (struct translate_observer){.context = explainer, .rejected = on_rejected};
 	explainer->explanation.mapping = mapping;
 	explainer->arena = arena_new();
 	explainer->known_names = wording_known_names(mapping, explainer->arena);
+	arena_unguard(&guard);
 	explainer->explained = explained;
 	explainer->context = context;
 	return explainer;

@@ -24,10 +24,10 @@ static void *grow(void *list, size_t needed, size_t *size, size_t item_size)
 {
 	if (needed <= *size)
 		return list;
-	*size = 2 * needed;
-	void *larger = realloc(list, *size * item_size);
+	void *larger = realloc(list, 2 * needed * item_size);
 	if (!larger)
 		arena_exhausted();
+	*size = 2 * needed;
 	return larger;
 }
 

@@ -1,5 +1,7 @@
 #include "explain/quote.h"
 
+#include <stdlib.h>
+
 #include "base/arena.h"
 #include "base/utf8.h"
 
@@ -34,7 +36,10 @@ char *quote_new(struct span text, size_t limit)
 	if (!out)
 		arena_exhausted();
 	quote_put(out, text, limit);
-	if (fclose(out))
+	const bool is_whole = !ferror(out);
+	if (fclose(out) || !is_whole || !quoted) {
+		free(quoted);
 		arena_exhausted();
+	}
 	return quoted;
 }

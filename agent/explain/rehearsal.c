@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 
+#include "base/arena.h"
+
 struct rehearsal {
 	const struct mapping *mapping;
 	struct accounts accounts;
@@ -20,12 +22,19 @@ static void discard(struct packer *packer, void *context)
 		packer_take(packer);
 }
 
+static void release_rehearsal(void *rehearsal)
+{
+	rehearsal_free(rehearsal);
+}
+
 struct rehearsal *rehearsal_new(const struct mapping *mapping, const struct trace *trace,
                                 const struct translate_observer *observer)
 {
 	struct rehearsal *rehearsal = calloc(1, sizeof(*rehearsal));
+	struct arena_guard guard;
 	if (!rehearsal)
 		arena_exhausted();
+	arena_guard(&guard, release_rehearsal, rehearsal);
 	rehearsal->mapping = mapping;
 	rehearsal->line = calloc(1, (size_t)mapping->limits.line + 1 + 2 * SCAN_PAD);
 	if (!rehearsal->line || accounts_init(&rehearsal->accounts, mapping))
@@ -39,6 +48,7 @@ struct rehearsal *rehearsal_new(const struct mapping *mapping, const struct trac
 	rehearsal->translator = translator_new(mapping, &rehearsal->accounts, rehearsal->packer_list, observer);
 	if (!rehearsal->translator)
 		arena_exhausted();
+	arena_unguard(&guard);
 	translator_set_trace(rehearsal->translator, trace);
 	return rehearsal;
 }
