@@ -13,6 +13,7 @@
 #include "input/passed.h"
 #include "leaving.h"
 #include "notify.h"
+#include "reserve.h"
 #include "sandbox.h"
 
 enum {
@@ -137,6 +138,13 @@ static void agent_log_libevent(int severity, const char *text)
 		log_debug("libevent: %s", text);
 }
 
+/* It has told why by then; itself it would end with status 1. */
+static void agent_on_libevent_failing(int status)
+{
+	(void)status;
+	exit(EX_OSERR);
+}
+
 static void ignore_timer(evutil_socket_t fd, short what, void *context)
 {
 	(void)fd;
@@ -204,7 +212,9 @@ struct agent *agent_new(struct settings *settings, struct mapping *mapping, cons
 	agent->request = request;
 	agent->view.last_reload_successful = true;
 	agent->view.reload_faults = "";
+	reserve_install();
 	event_set_log_callback(agent_log_libevent);
+	event_set_fatal_callback(agent_on_libevent_failing);
 	agent->base = loop_new();
 	if (agent->base == NULL)
 		goto fail;
