@@ -187,6 +187,7 @@ static struct input *fifo_open(const struct input_settings *settings, struct inp
 		close(fifo->fd);
 		goto fail;
 	}
+	fifo->pausable.reader.is_lasting = true;
 	return &fifo->pausable.input;
 fail:
 	free(fifo);

@@ -49,7 +49,7 @@ void input_watched(struct input *input, int result)
 	input->is_unwatched = result < 0;
 	if (result == 0)
 		return;
-	log_limited(&limit, LOG_LEVEL_WARN, "input %s cannot be waited for: %s; trying again", input->settings->label,
+	log_limited(&limit, LOG_LEVEL_WARN, "input %s cannot be read: %s; trying again", input->settings->label,
 	            strerror(errno));
 	input->owner->unwatched(input->owner);
 }

@@ -30,7 +30,7 @@ struct input_owner {
 	bool (*flush)(struct input_owner *owner);
 	/* A datagram was cut off by the kernel: it counts as one event, oversize; start is what was read of it. */
 	void (*oversize)(struct input_owner *owner, const struct input *input, struct span start);
-	/* The kernel would not watch the input's descriptor (no memory): input_watch() is to be called again in a while. */
+	/* The input's descriptor could not be watched (no memory), or read: input_watch() is to be called in a while. */
 	void (*unwatched)(struct input_owner *owner);
 	/* The input will deliver no more: end of file, or it is drained. */
 	void (*ended)(struct input_owner *owner, struct input *input);
@@ -98,7 +98,7 @@ void input_refresh(struct input *input);
 /* For the kinds: fills in the common part. The agent sets index and accounts before the loop runs. */
 void input_init(struct input *input, const struct input_kind *kind, const struct input_settings *settings,
                 struct input_owner *owner);
-/* For the kinds: what came of event_add(); of a failure the owner hears. */
+/* For the kinds: what came of event_add(); of a failure (errno) the owner hears. */
 void input_watched(struct input *input, int result);
 /* For the kinds: tells the owner once. */
 void input_end(struct input *input);

@@ -21,12 +21,16 @@ static void pausable_turn(struct pausable *pausable)
 
 	owner->begin(owner);
 	result = reader_read(&pausable->reader, input);
+	if (result == READER_BROKEN) {
+		input_watched(input, -1);
+		event_del(pausable->ready);
+	}
 	if (result == READER_END) {
 		event_del(pausable->ready);
 		input_end(input);
 	}
 	owner->flush(owner);
-	if (pausable->is_file && !input->is_ended && !input->is_paused)
+	if (pausable->is_file && !input->is_ended && !input->is_paused && !input->is_unwatched)
 		input_watched(input, pausable_wait(pausable));
 }
 
@@ -94,7 +98,7 @@ void pausable_resume(struct input *input)
 	struct pausable *pausable = (struct pausable *)input;
 
 	pausable_turn(pausable);
-	if (!input->is_paused && !input->is_ended && !pausable->is_file)
+	if (!input->is_paused && !input->is_ended && !input->is_unwatched && !pausable->is_file)
 		input_watched(input, pausable_wait(pausable));
 }
 

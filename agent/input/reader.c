@@ -78,7 +78,12 @@ static enum reader_result reader_finish(struct reader *reader, struct input *inp
 	return reader_translate(reader, input) ? READER_END : READER_BLOCKED;
 }
 
-/* One read: bytes got, 0 at the end, -1 where there is nothing now. */
+static bool is_passing(int error)
+{
+	return error == EAGAIN || error == EWOULDBLOCK || error == ENOMEM || error == ENOBUFS;
+}
+
+/* One read: bytes got, 0 at the end, -1 where there is nothing now, or it is broken (errno). */
 static ssize_t reader_fill(struct reader *reader, size_t *wanted)
 {
 	size_t room;
@@ -99,7 +104,7 @@ static ssize_t reader_fill(struct reader *reader, size_t *wanted)
 			reader->left -= (uint64_t)got;
 	}
 	/* Any other error than "not now" ends a stream as its end does: the writer is gone. */
-	if (got < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != ENOMEM && errno != ENOBUFS)
+	if (got < 0 && !is_passing(errno) && !reader->is_lasting)
 		return 0;
 	return got;
 }
@@ -123,7 +128,7 @@ enum reader_result reader_read(struct reader *reader, struct input *input)
 		if (got == 0 || (got < 0 && reader->is_draining))
 			return reader_finish(reader, input);
 		if (got < 0)
-			return READER_WAIT;
+			return is_passing(errno) ? READER_WAIT : READER_BROKEN;
 		if (!reader_translate(reader, input))
 			return READER_BLOCKED;
 		if ((size_t)got < wanted && !reader->is_draining)

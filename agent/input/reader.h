@@ -4,17 +4,19 @@
  *     WAIT     everything that was there is translated: wait until the descriptor is readable
  *     MORE     the share is used up, there may be more: come again at the next turn of the loop
  *     BLOCKED  an output that blocks is full: call again once it has taken something; nothing is lost or doubled
+ *     BROKEN   it cannot be read (errno) and yet has not ended: to be tried again in a while
  *     END      end of file, or all that reader_drain() asked for: the rest is accounted for */
 #ifndef STATSIDECAR_INPUT_READER_H
 #define STATSIDECAR_INPUT_READER_H
 
 #include "input/input.h"
 
-enum reader_result { READER_WAIT, READER_MORE, READER_BLOCKED, READER_END };
+enum reader_result { READER_WAIT, READER_MORE, READER_BLOCKED, READER_BROKEN, READER_END };
 
 struct reader {
 	int fd;
 	bool may_block;  /* the descriptor is not in non-blocking mode: asked by poll() before each read */
+	bool is_lasting; /* an error is no end: the descriptor is the agent's own, not a peer's */
 	bool is_stopped; /* the translator stopped: it goes on before more is read */
 	bool is_ending;  /* the end was seen: what remains of the stream is to be translated */
 	bool is_draining;
