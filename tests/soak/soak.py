@@ -15,6 +15,7 @@ how the troubles meet is the scheduler's.
 import argparse
 import collections
 import errno
+import functools
 import http.client
 import json
 import os
@@ -45,7 +46,7 @@ EXPECTED = re.compile(
     r"|output \S+ (is away|takes metrics)|more messages suppressed|connection was refused|limits\.(names|tag_values): "
     r"|the configuration was not reloaded|: error: |input second: an output that blocks took nothing"
     r"|the reload waits|output nobody, which the reload removed|signal 15: stopping|ended: |log lines lost"
-    r"|libevent: |cannot accept a connection|cannot be waited for"
+    r"|libevent: |no memory|Cannot allocate memory|cannot accept a connection|cannot be read"
     r"|: the kernel dropped|the reload that was under way is given up|kernel gives a receive buffer"
 )
 
@@ -136,6 +137,7 @@ class SoakLog(Lines):
 
 class SoakAgent(AdminAgent):
     log_kind = SoakLog
+    port = functools.cached_property(lambda self: AdminAgent.port.fget(self))  # the log is forgotten
 
     def ask(self, path, **options):
         """Again where the connection is broken off: there may be no memory for it."""
@@ -166,7 +168,6 @@ class Reloader(Trouble):
 
     def __init__(self, soak, name):
         super().__init__(soak, name)
-        self.in_force = (False,) * SHAPES
         self.version = 0
 
     def texts(self, shape, fault=""):
@@ -213,8 +214,6 @@ class Reloader(Trouble):
         log = self.soak.agent.stderr
         before = log.reloads
         self.publish(self.texts(shape, fault))
-        if not fault:
-            self.in_force = shape
         if self.random.random() < 0.5:
             self.soak.agent.send_signal(signal.SIGHUP)
         wait_until(lambda: log.reloads > before or self.soak.is_ending, "the reload to be told")
@@ -253,6 +252,8 @@ class Shortages(Trouble):
         (["connect"], [errno.ECONNREFUSED, errno.ETIMEDOUT, errno.EAGAIN]),
         (["sendmsg", "sendmmsg", "recv"], [errno.EIO, errno.ECONNRESET, errno.EPIPE, errno.EMSGSIZE]),
         (["epoll_wait", "poll"], [errno.EINTR]),
+        (["epoll_ctl"], [errno.ENOMEM, errno.ENOSPC]),
+        (["malloc", "calloc", "realloc"], [errno.ENOMEM]),
     ]
 
     def act(self):
@@ -317,11 +318,12 @@ class Probes(Trouble):
 
 
 class Soak:
-    def __init__(self, folder, seconds, seed, calm_every):
+    def __init__(self, folder, seconds, seed, calm_every, json_path=None):
         self.folder = folder
         self.seconds = seconds
         self.seed = seed
         self.calm_every = calm_every
+        self.json = json_path
         self.is_ending = False
         self.failures = []
         self.readings = 0
@@ -370,7 +372,7 @@ class Soak:
         self.flapping = [Flapping(self, name) for name in PERMANENT if name.split("-")[0] in Flapping.KINDS]
         self.faults = Faults(self.seed)
         self.reloader = Reloader(self, "reloader")
-        self.reloader.publish(self.reloader.texts(self.reloader.in_force))
+        self.reloader.publish(self.reloader.texts((False,) * SHAPES))
         self.agent = SoakAgent(
             "", directory=self.folder, env=self.faults.env, stdout=os.fdopen(self.steady.standard_writer, "wb", 0)
         )
@@ -460,14 +462,7 @@ class Soak:
             metrics = wait_until(self.agrees, "what was sent to be what was received, and nothing to be pending")
         except Failure as failure:
             raise Failure(f"{failure}: {self.disagreement}") from failure
-        shape = self.reloader.in_force
-        want = self.descriptors.get(shape)
-        if want is None:
-            want = self.descriptors[shape] = self.settled_descriptors()
-        try:
-            wait_until(lambda: len(self.agent.descriptors()) <= want, f"{want} descriptors, as before")
-        except Failure as failure:
-            raise Failure("\n".join([str(failure), *self.describe_descriptors()])) from failure
+        self.check_descriptors()
         for sender in self.datagrams:
             drops = total(metrics, "statsidecar_input_kernel_drops_total", input=sender.name)
             received = total(metrics, "statsidecar_events_received_total", input=sender.name)
@@ -476,6 +471,8 @@ class Soak:
             true(received <= sent and (drops > 0 or received == sent), f"{sender.name}: {received} of {sent} events, {drops} datagrams dropped")
         self.calms.append((round(self.now() - self._begin), self.agent.memory_kib(), len(self.agent.descriptors())))
         equal(self.agent.stderr.unexpected[:20], [], "unexpected lines in the log")
+        if self.json:
+            pathlib.Path(self.json).write_text(json.dumps(self.figures(metrics), indent=1) + "\n")
 
     def agrees(self):
         metrics = self.read()
@@ -484,6 +481,26 @@ class Soak:
         pending = {name: int(total(metrics, "statsidecar_output_pending", output=name)) for name in PERMANENT}
         self.disagreement = f"sent {sent}, received {self.steady.lines}, up {up}, pending {pending}"
         return metrics if sent == self.steady.lines and all(up.values()) and not any(pending.values()) else None
+
+    def check_descriptors(self):
+        """As many as ever with these inputs and outputs: which are in force only the agent knows."""
+
+        def is_as_before():
+            metrics = self.read()
+            shape = frozenset(key for key in metrics if key.startswith(("statsidecar_events_received_total", "statsidecar_output_up")))
+            if shape not in self.descriptors:
+                self.descriptors[shape] = self.settled_descriptors()
+            self.want = self.descriptors[shape]
+            try:
+                # The connection of the reading itself stays for a moment.
+                return wait_until(lambda: len(self.agent.descriptors()) <= self.want, "descriptors", timeout=3)
+            except Failure:
+                return False
+
+        try:
+            wait_until(is_as_before, "as many descriptors as before")
+        except Failure as failure:
+            raise Failure("\n".join([str(failure), f"want: {self.want}", *self.describe_descriptors()])) from failure
 
     def describe_descriptors(self):
         """What each is, of sockets the kernel's row as well."""
@@ -560,7 +577,7 @@ def soak(arguments):
     from harness import temporary_directory
 
     with temporary_directory() as folder:
-        soak = Soak(folder, arguments.seconds, arguments.seed, arguments.calm)
+        soak = Soak(folder, arguments.seconds, arguments.seed, arguments.calm, arguments.json)
         soak.start()
         try:
             soak.run()
@@ -582,7 +599,7 @@ def main():
     parser.add_argument("--seconds", type=float, default=float(os.environ.get("SOAK_SECONDS", "120")))
     parser.add_argument("--seed", type=int, default=int(os.environ.get("SOAK_SEED", "0")) or random.SystemRandom().randrange(1, 10**6))
     parser.add_argument("--calm", type=float, default=8, help="seconds between two calms")
-    parser.add_argument("--json")
+    parser.add_argument("--json", help="a file that is written at every calm")
     arguments = parser.parse_args()
     name = f"{arguments.seconds:g} s of every trouble at once, seed {arguments.seed}"
     print("1..1", flush=True)
@@ -599,8 +616,6 @@ def main():
         return 1
     for key, value in figures.items():
         print(f"# {key:50} {value}")
-    if arguments.json:
-        pathlib.Path(arguments.json).write_text(json.dumps(figures, indent=1) + "\n")
     print(f"ok 1 - {name}")
     return 0
 
