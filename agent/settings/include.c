@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <glob.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -11,6 +10,7 @@
 #include "settings/expand.h"
 #include "settings/fault.h"
 #include "settings/names.h"
+#include "settings/paths.h"
 #include "settings/ports.h"
 
 enum {
@@ -230,37 +230,39 @@ static const char *nearest_pack(struct span name)
 	return problem_nearest(name, names);
 }
 
-static int compare_paths(const void *a, const void *b)
+struct found {
+	struct arena *arena;
+	const char **paths;
+	size_t count;
+};
+
+/* One more than may be read: then there are too many, and reading them says so. */
+static void found_add(void *context, const char *path)
 {
-	return strcmp(*(char *const *)a, *(char *const *)b);
+	struct found *found = context;
+	if (found->count <= FILES_MAX)
+		found->paths[found->count++] = arena_copy(found->arena, span_of(path)).at;
 }
 
-static void release_paths(void *paths)
+static int compare_paths(const void *a, const void *b)
 {
-	globfree(paths);
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
 /* A pattern that fits nothing is no fault: the folder may be filled later. */
 static void load_glob(struct loader *loader, struct request request)
 {
-	glob_t found;
 	struct settings *settings = loader->settings;
+	struct arena *arena = loader->reader->arena;
+	struct found found = {arena, arena_array(arena, FILES_MAX + 1, sizeof(*found.paths)), 0};
 	if (settings->glob_count < GLOBS_MAX)
 		settings->globs[settings->glob_count++] = name_keep(request.path);
-	struct arena_guard guard;
-	int result = glob(request.path, GLOB_NOSORT, NULL, &found);
-	if (result == GLOB_NOSPACE)
-		arena_exhausted();
-	arena_guard(&guard, release_paths, &found);
-	if (result == 0) {
-		qsort(found.gl_pathv, found.gl_pathc, sizeof(*found.gl_pathv), compare_paths);
-		for (size_t i = 0; i < found.gl_pathc; i++) {
-			request.path = arena_copy(loader->reader->arena, span_of(found.gl_pathv[i])).at;
-			load(loader, &request);
-		}
+	paths_find(request.path, found_add, &found);
+	qsort(found.paths, found.count, sizeof(*found.paths), compare_paths);
+	for (size_t i = 0; i < found.count; i++) {
+		request.path = found.paths[i];
+		load(loader, &request);
 	}
-	arena_unguard(&guard);
-	globfree(&found);
 }
 
 static void load_include(struct loader *loader, const struct source *source, const struct text *entry)
