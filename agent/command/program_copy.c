@@ -40,16 +40,17 @@ static int bytes_copy(int from, int to)
 	return fchmod(to, 0755);
 }
 
-static void directory_make(const char *path)
+static int directory_make(const char *path, struct failure *failure)
 {
 	char directory[PATH_MAX];
 	const char *slash = strrchr(path, '/');
 
 	if (slash == NULL || slash == path)
-		return;
+		return 0;
 	snprintf(directory, sizeof directory, "%.*s", (int)(slash - path), path);
-	/* What is wrong with it, opening the file will say. */
-	(void)mkdir(directory, 0755);
+	if (mkdir(directory, 0755) < 0 && errno != EEXIST)
+		return failure_set(failure, "cannot make the directory %s, to copy the program there: %s", directory, strerror(errno));
+	return 0;
 }
 
 /* One that runs stays as it is: the new one takes its name only. */
@@ -82,10 +83,11 @@ int program_copy(const char *path, struct failure *failure)
 
 	if (snprintf(unfinished, sizeof unfinished, "%s.unfinished", path) >= (int)sizeof unfinished)
 		return failure_set(failure, "cannot copy the program to %s: %s", path, strerror(ENAMETOOLONG));
+	if (directory_make(path, failure) < 0)
+		return -1;
 	from = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
 	if (from < 0)
 		return failure_set(failure, "cannot read this program, /proc/self/exe: %s", strerror(errno));
-	directory_make(path);
 	result = copy_put(from, path, unfinished);
 	if (result < 0)
 		failure_set(failure, "cannot copy the program to %s: %s", path, strerror(errno));

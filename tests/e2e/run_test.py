@@ -384,7 +384,12 @@ def _():
         target = pathlib.Path(directory) / "no" / "such" / "statsidecar"
         done = command("run", "-c", "job", *STDIN_TO_STDOUT, "--copy-program", target)
         equal(done.returncode, EX_OSERR)
-        contains(done.stderr, f"cannot copy the program to {target}: No such file or directory")
+        contains(done.stderr, f"cannot make the directory {target.parent}, to copy the program there: No such file or directory")
+        target = pathlib.Path(directory)
+        done = command("run", "-c", "job", *STDIN_TO_STDOUT, "--copy-program", target)
+        equal(done.returncode, EX_OSERR)
+        contains(done.stderr, f"cannot copy the program to {target}: Is a directory")
+        equal(os.listdir(directory), [])
 
 
 main()
