@@ -313,7 +313,6 @@ int agent_open(struct agent *agent, struct failure *failure)
 {
 	struct rules *rules = agent->rules;
 
-	passed_init();
 	if (agent_open_outputs(agent, failure) < 0)
 		return -1;
 	if (rules_start(rules) < 0)

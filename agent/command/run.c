@@ -10,6 +10,7 @@
 #include "command/command.h"
 #include "command/configuration.h"
 #include "command/program_copy.h"
+#include "input/passed.h"
 #include "log.h"
 #include "telemetry.h"
 
@@ -95,6 +96,7 @@ static int run_run(int argc, char **argv)
 
 	if (status != 0)
 		return status;
+	passed_init(); /* before descriptors of our own could be taken for passed ones */
 	status = configuration_load(&configuration, &arguments.request);
 	if (status < 0)
 		return -status;

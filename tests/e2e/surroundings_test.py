@@ -26,6 +26,7 @@ from harness import (
     send_udp,
     send_unix,
     skip,
+    table,
     temporary_directory,
     test,
     total,
@@ -168,15 +169,16 @@ def _():
 class PassedAgent(Agent):
     """Started as a service manager starts it: descriptors from 3 on, and LISTEN_FDS."""
 
-    def __init__(self, descriptors, config, **options):
+    def __init__(self, descriptors, config, count=None, **options):
         super().__init__(config, **options)
         self.passed = descriptors
+        self.count = len(descriptors) if count is None else count
 
     def start(self, wait=True):
         # Out of the way of 3, 4, … first.
         copies = [fcntl.fcntl(fd, fcntl.F_DUPFD, 100) for fd in self.passed]
         moves = " ".join(f"{3 + i}<&{fd} {fd}<&-" for i, fd in enumerate(copies))
-        script = f'exec {moves}; LISTEN_FDS={len(copies)} LISTEN_PID=$$ exec "$@"'
+        script = f'exec {moves}; LISTEN_FDS={self.count} LISTEN_PID=$$ exec "$@"'
         self.process = subprocess.Popen(
             ["bash", "-c", script, "sh", PROGRAM, "run", *self.arguments],
             stdin=subprocess.DEVNULL,
@@ -277,6 +279,22 @@ def _():
 def _():
     with socket.create_server(("127.0.0.1", 0)) as tcp, PassedAgent([tcp.fileno()], TO_NOBODY) as agent:
         agent.stderr.wait_for("belongs to no input")
+
+
+@table(
+    [
+        ("LISTEN_FDS that says more than there is: the agent's own descriptors are none of them", "99999"),
+        ("… and one that says nothing", "-1"),
+        ("… or nonsense", "many"),
+    ]
+)
+def _(count):
+    with UdpReceiver() as receiver, PassedAgent(
+        [], f"inputs: ['fifo://{{dir}}/pipe']\noutputs: ['{receiver.url}']" + RULES, count=count
+    ) as agent:
+        write_pipe(agent.directory / "pipe", "u.a n=1")
+        equal(receiver.lines(1), ["u.a:1|c"])
+        true(not any("passed" in line for line in agent.stderr.all()), agent.stderr.all())
 
 
 @test("without standard descriptors no socket of its own becomes one")
