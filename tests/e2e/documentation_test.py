@@ -371,6 +371,15 @@ def _():
     equal([row[:2] for row in LISTED if row not in needed], [])
 
 
+@test("CHANGELOG.md and SECURITY.md know the version that is built")
+def _():
+    (version,) = re.findall(r"^AC_INIT\(\[statsidecar\], \[([\d.]+)\]", (SOURCE / "configure.ac").read_text(), re.MULTILINE)
+    newest = re.findall(r"^## ([\d.]+)", (SOURCE / "CHANGELOG.md").read_text(), re.MULTILINE)[0]
+    equal(newest, version, "the first version of CHANGELOG.md, that of configure.ac")
+    minor = version.rsplit(".", 1)[0]
+    true(f"| {minor} | yes |" in (SOURCE / "SECURITY.md").read_text(), f"SECURITY.md has no {minor}")
+
+
 @test("every page is reached from README.md")
 def _():
     seen, todo = set(), [SOURCE / "README.md"]

@@ -136,6 +136,8 @@ class Terminal:
         except subprocess.TimeoutExpired:
             os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
+        self.output.wait_end()
+        self.log.wait_end()
         for pipe in (self.process.stdout, self.process.stderr):
             pipe.close()
 
