@@ -8,7 +8,8 @@ import os
 import subprocess
 
 import dogstatsd_grammar
-from harness import Agent, Skip, UdpReceiver, equal, main, need, skip, table, test, total, true
+from clients_support import ruby
+from harness import Agent, Skip, UdpReceiver, equal, main, skip, table, test, total, true
 from real_servers import PYTHON, StatsdGraphite, debian, npm
 
 RULES = """
@@ -95,9 +96,9 @@ def run_python(*arguments):
 
 
 def run_ruby(*arguments):
-    need("ruby")
+    language = ruby()
     modules = debian("ruby-statsd") / "usr/lib/ruby/vendor_ruby"
-    run(["ruby", "-e", RUBY_STATSD, "--", *arguments], {"RUBYLIB": str(modules)})
+    run([*language, "-e", RUBY_STATSD, "--", *arguments], {"RUBYLIB": str(modules)})
 
 
 def run(arguments, env):
