@@ -179,6 +179,10 @@ class Machine:
         (self.home / "build").symlink_to(BUILD)
         (root / "bin/sudo").write_text(SUDO)
         (root / "bin/sudo").chmod(0o755)
+        sanitizers = os.environ.get("STATSIDECAR_SANITIZERS")
+        if sanitizers:  # what is linked with a library that has them needs them, too
+            (root / "bin/cc").write_text(f'#!/bin/sh\nexec {shutil.which("cc")} {sanitizers} "$@"\n')
+            (root / "bin/cc").chmod(0o755)
         program = " ".join(map(shlex.quote, [*WRAPPER, PROGRAM]))
         self.environment = environment(
             {
