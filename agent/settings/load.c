@@ -184,8 +184,11 @@ static void load_dialect(struct reader *reader, struct settings *settings, const
 	for (int i = 0; i < DIALECT_COUNT; i++)
 		names[i] = dialect_names[i];
 	int dialect = value_choice_text(reader, "--dialect", &text, names);
-	for (size_t i = 0; i < settings->output_count && dialect >= 0; i++)
+	for (size_t i = 0; i < settings->output_count && dialect >= 0; i++) {
 		settings->model.outputs[i].dialect = (enum dialect)dialect;
+		if (dialect != DIALECT_STATSD) /* the others have tags of their own */
+			settings->model.outputs[i].tags_in_name = false;
+	}
 }
 
 static void load_outputs(struct reader *reader, struct settings *settings, const struct settings_request *request)

@@ -118,6 +118,25 @@ def _():
                 equal(configured.all_lines(), [])
 
 
+@table(
+    [
+        ("--dialect librato over an output with tags_in_name", "librato", "e#step=x:1|c"),
+        ("--dialect dogstatsd over an output with tags_in_name", "dogstatsd", "e:1|c|#step:x"),
+        ("--dialect statsd over an output with tags_in_name", "statsd", "e.x:1|c"),
+    ]
+)
+def _(dialect, want):
+    with temporary_directory() as directory:
+        config = written(
+            directory,
+            "outputs: [{url: 'stdout:', dialect: statsd, tags_in_name: true}]\n"
+            "rules: [{match: '**', tags: {step: '{step}'}, metrics: [{counter: '{event}'}]}]\n",
+        )
+        done = command("run", "-c", config, "--input", "stdin:", "--dialect", dialect, input="e step=x")
+        equal(done.returncode, 0, done.stderr)
+        equal(done.stdout, want + "\n")
+
+
 @test("--dialect is that of every output")
 def _():
     with UdpReceiver() as first, UdpReceiver() as second, temporary_directory() as directory:
