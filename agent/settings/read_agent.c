@@ -1,4 +1,7 @@
 /* limits, admin, telemetry, log, sandbox, shutdown_grace: what concerns the agent as a whole. */
+#include <arpa/inet.h>
+#include <string.h>
+
 #include "base/bounds.h"
 #include "settings/fault.h"
 #include "settings/ports.h"
@@ -73,13 +76,21 @@ static const struct setting limits_settings[] = {
 
 const struct table limits_table = {"limits", "limits", limits_settings, ARRAY_LEN(limits_settings)};
 
-/* HOST:PORT, [ADDRESS]:PORT */
+/* What can be listened on: names are not resolved. */
+static bool host_is_address(const char *host)
+{
+	unsigned char address[sizeof(struct in6_addr)];
+	return strcmp(host, "localhost") == 0 || inet_pton(AF_INET, host, address) == 1 ||
+	       inet_pton(AF_INET6, host, address) == 1;
+}
+
+/* ADDRESS:PORT, [ADDRESS]:PORT */
 static void admin_address(struct reader *reader, const struct text *text, struct settings *settings)
 {
 	struct endpoint endpoint;
 	const char *why;
 	struct span url = arena_printf(reader->arena, "tcp://%.*s", SPAN_ARG(text->span));
-	if (endpoint_parse(&endpoint, url, 0, reader->arena, &why) < 0) {
+	if (endpoint_parse(&endpoint, url, 0, reader->arena, &why) < 0 || !host_is_address(endpoint.host)) {
 		fault(reader->problems, text->mark, "`%.*s`: write an address and a port, such as 127.0.0.1:%d, or off",
 		      FAULT_ARG(text->span), PORT_ADMIN);
 		return;

@@ -159,6 +159,10 @@ static const struct row rows[] = {
          "1:8: `localhost`: write an address and a port, such as 127.0.0.1:8128, or off\n"},
 	{"an admin address that is none", "admin: 127.0.0.1:x\n",
          "1:8: `127.0.0.1:x`: write an address and a port, such as 127.0.0.1:8128, or off\n"},
+	{"an admin address by name", "admin: host.example:80\n",
+         "1:8: `host.example:80`: write an address and a port, such as 127.0.0.1:8128, or off\n"},
+	{"admin addresses", "admin: localhost:80\n", ""},
+	{"admin addresses of IPv6", "admin: \"[::1]:80\"\n", ""},
 	{"admin that is on", "admin: on\ntelemetry: yes\n", ""},
 	{"a wrong admin map", "admin: {listen: \":1\", api: maybe}\n",
          "1:17: `:1`: write an address and a port, such as 127.0.0.1:8128, or off\n"
