@@ -15,6 +15,7 @@ What cannot be run here stands in LISTED, with its reason and what is checked in
 listed fails, and so does a row of LISTED that no block needs any more.
 """
 
+import contextlib
 import fnmatch
 import json
 import re
@@ -23,7 +24,7 @@ import subprocess
 import xml.dom.minidom
 
 from clients_support import compiled, ruby, ruby_with_activesupport
-from harness import SOURCE, WRAPPER, Failure, equal, main, need, skip, table, temporary_directory, test, true
+from harness import SOURCE, WRAPPER, Failure, equal, main, need, skip, table, temporary_directory, test, true, wait_until
 from pages import FOREGROUND, Machine, Page
 from real_servers import debian
 
@@ -252,7 +253,7 @@ class Reading:
 
     def open_terminal(self, line):
         if "statsidecar run" in line:
-            self.on().stop_agents()
+            self.on().stop_terminals()  # what listens to the agent before it ends with it
         else:
             self.need_agent(line)
         self.on().start(line)
@@ -270,9 +271,13 @@ class Reading:
         want = same(block.text)
         if same(self.printed) == want:
             return
-        for terminal in self.on().terminals:
-            if terminal.take(want, lambda lines: same("\n".join(lines))):
-                return
+
+        def has_come():
+            return any(terminal.take(want, lambda lines: same("\n".join(lines))) for terminal in self.on().terminals)
+
+        with contextlib.suppress(Failure):
+            wait_until(has_come, "the output")
+            return
         said = "\n".join([f"of the command above:\n{self.printed}"] + [f"of `{t.command}`:\n" + "\n".join(t.unseen()) for t in self.machine.terminals])
         raise Failure("shown:\n" + "\n".join(want) + "\n\nis not the output " + said + self.machine.logs())
 

@@ -18,7 +18,7 @@ import signal
 import subprocess
 import sys
 
-from harness import DEADLINE, PROGRAM, SOURCE, WRAPPER, Failure, Lines, environment, need, skip, temporary_directory, wait_until
+from harness import DEADLINE, PROGRAM, SOURCE, WRAPPER, Failure, Lines, environment, need, skip, temporary_directory
 
 BUILD = pathlib.Path(os.environ.get("builddir") or pathlib.Path(PROGRAM).parent).resolve()
 
@@ -108,13 +108,7 @@ class Terminal:
         return [line for line in self.output.all() if not re.match(r"statsidecar\.", line)][self.seen :]
 
     def take(self, want, same):
-        """Whether the next lines are those, as same() compares them; then they are taken. Of several inputs no order is kept."""
-
-        def is_settled():
-            return len(self.unseen()) >= len(want) or self.process.poll() is not None
-
-        with contextlib.suppress(Failure):
-            wait_until(is_settled, "output")
+        """Whether its lines are those by now, as same() compares them; then they are taken. Of several inputs no order is kept."""
         found = self.unseen()
         if sorted(same(found)) != sorted(want):
             return False
@@ -250,10 +244,10 @@ class Machine:
     def has_agent(self):
         return any(terminal.is_agent and terminal.process.poll() is None for terminal in self.terminals)
 
-    def stop_agents(self):
-        for terminal in [terminal for terminal in self.terminals if terminal.is_agent]:
+    def stop_terminals(self):
+        for terminal in self.terminals:
             terminal.stop()
-            self.terminals.remove(terminal)
+        self.terminals.clear()
 
     def check(self):
         """Nothing that was started has failed."""
