@@ -11,6 +11,7 @@ goes with it. Nothing is fetched from a registry of images.
 """
 
 import contextlib
+import fcntl
 import json
 import os
 import pathlib
@@ -134,7 +135,8 @@ class Containers:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             env={**self.env, **(env or {})},
-            cwd=cwd,
+            # podman takes a directory that is named like an image for something to be built.
+            cwd=cwd or self.place,
             timeout=600,
         )
         if check and done.returncode != 0:
@@ -147,7 +149,11 @@ class Containers:
     def build_image(self, *arguments, source=SOURCE, work=BUILD / "image", env=None):
         """The agent's, as a user builds it; its digest. What was compiled before is used again."""
         builder = source / "packaging/docker/build-image"
-        return self.run(builder, "--work", work, *arguments, env=env).strip()
+        # Tests side by side share what was compiled.
+        pathlib.Path(work).mkdir(exist_ok=True)
+        with open(pathlib.Path(work, "lock"), "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            return self.run(builder, "--work", work, *arguments, env=env).strip()
 
     def build_application(self):
         """The image of an application: busybox, its shell, and nothing of ours."""
@@ -184,6 +190,14 @@ class Pod:
         self.name = manifest["metadata"]["name"]
 
     def __enter__(self):
+        try:
+            self._play()
+        except BaseException:
+            self.__exit__(None)
+            raise
+        return self
+
+    def _play(self):
         self.shared.mkdir()
         self.shared.chmod(0o777)
         file = self.containers.place / f"{self.name}.yaml"
@@ -195,7 +209,6 @@ class Pod:
             arguments += ["--configmap", path]
         self.containers.podman("kube", "play", "--network", "host", *arguments, file)
         self.containers.pods += self.containers.podman("pod", "inspect", "--format", "{{.ID}}", self.name).split()
-        return self
 
     def __exit__(self, kind, *_):
         if kind is not None:
