@@ -110,6 +110,26 @@ def _():
 
 @table(
     [
+        ("max_datagram is kept to the byte: two lines and the newline between them fit", 13, "dogstatsd", [13, 6]),
+        ("max_datagram is kept to the byte: one byte less, and each goes alone", 12, "dogstatsd", [6, 6, 6]),
+        ("max_datagram below every line: each goes alone", 1, "dogstatsd", [6, 6, 6]),
+        ("a gauge below 0 and what comes before it stay together, whatever max_datagram is", 1, "statsd", [12, 12, 12]),
+    ]
+)
+def _(limit, dialect, sizes):
+    output = f"max_datagram: {limit}, dialect: {dialect}"
+    with UdpReceiver() as receiver, Agent(
+        f"inputs: ['fifo://{{dir}}/pipe']\noutputs: [{{url: '{receiver.url}', {output}}}]\n"
+        "rules: [{match: '**', metrics: [{gauge: g, value: n}]}]"
+    ) as agent:
+        write_pipe(agent.directory / "pipe", b"e n=-5\n" * 3)
+        datagrams = receiver.datagrams(len(sizes))
+        equal([len(datagram) for datagram in datagrams], sizes)
+        equal(set(b"\n".join(datagrams).split(b"\n")), {b"g:-5|g"} | ({b"g:0|g"} if dialect == "statsd" else set()))
+
+
+@table(
+    [
         ("udp over IPv6", lambda: UdpReceiver("::1"), None),
         ("udp by the name localhost", UdpReceiver, lambda url: url.replace("127.0.0.1", "localhost")),
     ]
