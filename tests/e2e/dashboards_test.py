@@ -115,6 +115,8 @@ def _(expression, legend):
 
 # ---- Grafana, Graphite ----
 
+SERIES = re.compile(r"seriesByTag\('name=stats\.(\w+)\.(tasker[\w.]+?)(?:\.(count|mean|upper_90))?'((?:, '[^']*')*)\)")
+
 OF_STATSD = {"counters": "c", "timers": "ms", "gauges": "g"}
 STATISTICS = {"counters": {"count", "rate"}, "timers": {"mean", "upper", "upper_90", "median", "count"}, "gauges": {None}}
 
@@ -127,7 +129,7 @@ def graphite():
 
 @table([(f"Graphite: {title}: {target}", target) for title, target in graphite()])
 def _(target):
-    series = re.findall(r"seriesByTag\('name=stats\.(\w+)\.(tasker[\w.]+?)(?:\.(count|mean|upper_90))?'((?:, '[^']*')*)\)", target)
+    series = SERIES.findall(target)
     equal(len(series), 1, "series")
     (kind, name, statistic, tags), = series
     true(name in PACK, f"the pack sends no {name}")
@@ -139,7 +141,8 @@ def _(target):
     asked += re.findall(r"'(\w+)'", grouped.group(1)) if grouped else []
     equal([key for key in asked if key not in keys | {"env"}], [], "no such tag")
     if grouped:  # Graphite answers with status 500 where a series has not the tag
-        equal([key for key in re.findall(r"'(\w+)'", grouped.group(1)) if f"'{key}!='" not in tags], [], "grouped by, but not asked for")
+        keys = re.findall(r"'(\w+)'", grouped.group(1))
+        equal([key for key in keys if f"'{key}!='" not in tags], [], "grouped by, but not asked for")
     equal(target.count("("), target.count(")"), "pairs of ()")
 
 
@@ -175,7 +178,7 @@ def _(group, query):
     equal(bool(statistic), kind == "ms", "the Agent makes statistics of timers")
 
 
-@table([(f"{path.name}: every formula has its query, every panel its place", path.name) for path in sorted(FOLDER.glob("*.json"))])
+@table([(f"{name}: every formula has its query, every panel its place", name) for name in sorted(p.name for p in FOLDER.glob("*.json"))])
 def _(name):
     places = []
     for part in walk(board(name)):

@@ -1,5 +1,5 @@
-"""What the documentation shows is true: every fenced block of README.md, CONTRIBUTING.md, docs/, examples/ and clients/ is run, in
-the order of its page, on a machine of the page's own (pages.py), and what a page shows as output is what came.
+"""What the documentation shows is true: every fenced block of README.md, CONTRIBUTING.md, docs/, examples/ and clients/ is
+run, in the order of its page, on a machine of the page's own (pages.py), and what a page shows as output is what came.
 
 What a block is, is said by its language:
 
@@ -47,7 +47,7 @@ LISTED = [
     ("CONTRIBUTING.md", "CK_FORK=no gdb", "a debugger, and tests that are run anyway", "shell"),
     ("docs/dashboards.md", "api.datadoghq.com", "needs Datadog", "shell"),
     ("docs/getting-started/java.md", "LogstashTcpSocketAppender", "its jar is not in Debian; the line below it is tried", "xml"),
-    ("docs/getting-started/graphite.md", "legacyNamespace: false", "another program's; real_dashboards_test.py runs it so", "nothing"),
+    ("docs/getting-started/graphite.md", "legacyNamespace", "another program's; real_dashboards_test.py runs it so", "nothing"),
     ("docs/architecture.md", "agent/input/ ", "a picture", "nothing"),
     ("docs/architecture.md", "YAML files ──", "a picture", "nothing"),
     ("docs/architecture.md", "settings ─▶", "a picture", "nothing"),
@@ -81,8 +81,9 @@ exec ruby -ractive_support -ractive_support/notifications -r./config/initializer
 END
 chmod 755 bin/rails
 """,
-    "docs/publishing.md": NIGHTLY +
-    "echo order.created >orders.log\nprintf '#!/bin/sh\\nexec cat\\n' >/usr/local/bin/my-filter && chmod 755 /usr/local/bin/my-filter",
+    "docs/publishing.md": NIGHTLY
+    + "echo order.created >orders.log\n"
+    + "printf '#!/bin/sh\\nexec cat\\n' >/usr/local/bin/my-filter && chmod 755 /usr/local/bin/my-filter",
     "docs/explain.md": "echo step.completed step_name=fetch >recorded-events\n"
     "echo 'rules: [{match: step.completed, metrics: [{counter: a}]}]' >old.yaml; cp old.yaml new.yaml",
     "docs/clients.md": "ln -s clients/shell/statsidecar.sh",
@@ -278,8 +279,10 @@ class Reading:
         with contextlib.suppress(Failure):
             wait_until(has_come, "the output")
             return
-        said = "\n".join([f"of the command above:\n{self.printed}"] + [f"of `{t.command}`:\n" + "\n".join(t.unseen()) for t in self.machine.terminals])
-        raise Failure("shown:\n" + "\n".join(want) + "\n\nis not the output " + said + self.machine.logs())
+        said = [f"of the command above:\n{self.printed}"]
+        said += [f"of `{terminal.command}`:\n" + "\n".join(terminal.unseen()) for terminal in self.machine.terminals]
+        shown = "\n".join(want)
+        raise Failure(f"shown:\n{shown}\n\nis not the output " + "\n".join(said) + self.machine.logs())
 
     # -- configurations and events --
 
@@ -408,7 +411,8 @@ def _():
 
 def anchors(page):
     """What GitHub makes of the headings."""
-    headings = re.findall(r"^#+ (.*)$", re.sub(r"^```.*?^```", "", page.read_text(), flags=re.MULTILINE | re.DOTALL), re.MULTILINE)
+    text = re.sub(r"^```.*?^```", "", page.read_text(), flags=re.MULTILINE | re.DOTALL)
+    headings = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", h).lower()).replace(" ", "-") for h in headings}
 
 

@@ -56,8 +56,8 @@ def _(there, here, lines):
             true(all(f"\n  {metric}\n" in explained.stdout for metric in want), explained.stdout)
 
 
-@table([(f"{guide}: the head that stands above every right side is a valid configuration", guide, left) for guide, left, _, _ in GUIDES])
-def _(guide, left):
+@table([(f"{guide[0]}: the head that stands above every right side is a valid configuration", guide[0]) for guide in GUIDES])
+def _(guide):
     head = blocks(document(guide).split("\n## ")[0], "yaml")
     equal(len(head), 1, "yaml blocks before the first section")
     with temporary_directory() as folder:

@@ -108,7 +108,7 @@ class Terminal:
         return [line for line in self.output.all() if not re.match(r"statsidecar\.", line)][self.seen :]
 
     def take(self, want, same):
-        """Whether its lines are those by now, as same() compares them; then they are taken. Of several inputs no order is kept."""
+        """Whether its lines are those by now, as same() compares them; then they are taken. Several inputs keep no order."""
         found = self.unseen()
         if sorted(same(found)) != sorted(want):
             return False

@@ -1,5 +1,5 @@
-"""Debian's Sidekiq itself: the lines that its own job logger writes as JSON are what conf/examples/sidekiq.yaml takes them for, and its
-own chain of middlewares runs the one of docs/getting-started/sidekiq.md.
+"""Debian's Sidekiq itself: the lines that its own job logger writes as JSON are what conf/examples/sidekiq.yaml takes them
+for, and its own chain of middlewares runs the one of docs/getting-started/sidekiq.md.
 """
 
 import json
@@ -17,7 +17,7 @@ require "sidekiq"
 require "sidekiq/job_logger"
 logger = Sidekiq::Logger.new($stdout)
 logger.formatter = Sidekiq::Logger::Formatters::JSON.new
-job = {"class" => "ActiveJob::QueueAdapters::SidekiqAdapter::JobWrapper", "wrapped" => "HardJob", "jid" => "b4a577edbccf1d805744efa9"}
+job = {"class" => "ActiveJob::QueueAdapters::SidekiqAdapter::JobWrapper", "wrapped" => "HardJob", "jid" => "b4a577ed"}
 jobs = Sidekiq::JobLogger.new(logger)
 jobs.prepare(job) { jobs.call(job, "low") { } }
 logger.info("Booted Rails 6.1.7 application")
@@ -46,7 +46,8 @@ end
 def run(code, directory, **changes):
     words = ruby()
     modules = debian("ruby-sidekiq", "ruby-redis", "ruby-connection-pool", "ruby-rack") / "usr"
-    paths = [str(path) for path in (*modules.glob("lib/ruby/vendor_ruby"), *modules.glob("share/rubygems-integration/*/gems/*/lib"))]
+    folders = ("lib/ruby/vendor_ruby", "share/rubygems-integration/*/gems/*/lib")
+    paths = [str(path) for folder in folders for path in modules.glob(folder)]
     (pathlib.Path(directory) / "page.rb").write_text(code)
     done = subprocess.run(
         [*words, "page.rb"],
@@ -69,7 +70,8 @@ def without_times(text):
 def _():
     with temporary_directory() as directory:
         log = run(LOG, directory)
-        equal([json.loads(line)["msg"] for line in log.splitlines()], ["start", "done", "Booted Rails 6.1.7 application", "start", "fail"])
+        messages = [json.loads(line)["msg"] for line in log.splitlines()]
+        equal(messages, ["start", "done", "Booted Rails 6.1.7 application", "start", "fail"])
         config = (SOURCE / "conf/examples/sidekiq.yaml").read_text()
         path = pathlib.Path(directory) / "sidekiq.yaml"
         # The same as an input that ends.

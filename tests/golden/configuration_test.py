@@ -68,7 +68,8 @@ SCHEMA = {
 
 class Row:
     def __init__(self, line):
-        self.path, self.key, self.type, flags, choices, self.least, self.most, self.fallback, self.shown, self.own = line.split("\t")
+        self.path, self.key, self.type, flags, choices, *bounds, self.fallback, self.shown, self.own = line.split("\t")
+        self.least, self.most = bounds
         self.is_required = "required" in flags
         self.is_or_off = "off" in flags
         self.choices = choices.split(",") if choices else []
