@@ -5,14 +5,13 @@
 enum {
 	FRACTION_MAX = 9, /* nanoseconds */
 	DAY_SECONDS = 24 * 60 * 60,
-	NS_DIGITS_MAX = 19, /* of an unsigned 64-bit number, whatever they are */
+	SECOND_NS = 1000000000,
+	SECONDS_DIGITS_MAX = 12, /* before the point, of what may be in range */
 };
 
-static const int64_t second_ns = 1000000000;
-
-/* 1678-01-01 and 2262-01-01: the whole years that 64 bits of nanoseconds hold. */
-static const int64_t seconds_low = -9214560000;
-static const int64_t seconds_high = 9214646400;
+/* 0000-01-01 and 10000-01-01: the years that four digits write. */
+static const int64_t seconds_low = -62167219200;
+static const int64_t seconds_high = 253402300800;
 
 /* What is left to read. */
 struct reader {
@@ -53,12 +52,11 @@ static bool reader_number(struct reader *reader, int *value, int count, int low,
  */
 static int64_t days_since_epoch(int year, int month, int day)
 {
-	int64_t y = month > 2 ? year : year - 1;
+	int64_t y = (month > 2 ? year : year - 1) + 400; /* a whole cycle of the calendar later: never negative */
 	int64_t month_from_march = (month + 9) % 12;
 	int64_t day_of_year = (153 * month_from_march + 2) / 5 + day - 1;
-	/* 719468 days from 0000-03-01 to the epoch; years are not negative but 0000-01 and 0000-02, whose y is -1: none
-	 * of their instants is in range, and so their exact place does not matter. */
-	return y * 365 + y / 4 - y / 100 + y / 400 + day_of_year - 719468;
+	/* 719468 days from 0000-03-01 to the epoch, 146097 in 400 years. */
+	return y * 365 + y / 4 - y / 100 + y / 400 + day_of_year - 719468 - 146097;
 }
 
 static int month_days(int year, int month)
@@ -134,72 +132,70 @@ static bool zone_read(struct reader *reader, int64_t *offset_seconds)
 	return reader->at == reader->end;
 }
 
-static int calendar_parse(int64_t *ns, struct span text)
+static bool in_range(int64_t seconds)
+{
+	return seconds >= seconds_low && seconds < seconds_high;
+}
+
+static int calendar_parse(struct timestamp *timestamp, struct span text)
 {
 	struct reader reader = {text.at, text.at + text.len};
 	int64_t days, seconds, fraction, offset;
 	if (!date_read(&reader, &days) || !reader_take(&reader, "Tt ") || !time_read(&reader, &seconds) ||
 	    !fraction_read(&reader, &fraction) || !zone_read(&reader, &offset))
 		return -1;
-	seconds += days * DAY_SECONDS - offset;
-	if (seconds < seconds_low || seconds >= seconds_high)
-		return -1;
-	*ns = seconds * second_ns + fraction;
-	return 0;
+	*timestamp = (struct timestamp){seconds + days * DAY_SECONDS - offset, (uint32_t)fraction};
+	return in_range(timestamp->seconds) ? 0 : -1;
 }
 
-/* number * 10^shift without what stands behind the point; -1 beyond NS_DIGITS_MAX digits. */
-static int whole_part(uint64_t *value, const struct decimal *number, int shift)
-{
-	int64_t count = number->point + shift;
-	*value = 0;
-	if (count > NS_DIGITS_MAX)
-		return -1;
-	const char *at = number->digits, *end = at + number->stretch;
-	for (; count > 0; count--) {
-		if (at < end && *at == '.')
-			at++;
-		*value = *value * 10 + (at < end ? (uint64_t)(*at++ - '0') : 0);
-	}
-	return 0;
-}
-
-static int unix_parse(int64_t *ns, struct span text)
+static int unix_parse(struct timestamp *timestamp, struct span text)
 {
 	struct decimal number;
-	uint64_t magnitude;
 	if (decimal_parse(&number, text) < 0)
 		return -1;
 	/* 1e11 is 0.1 * 10^12 */
-	bool is_milliseconds = number.point >= 12;
-	if (whole_part(&magnitude, &number, is_milliseconds ? 6 : 9) < 0)
+	int64_t place = number.point >= 12 ? number.point - 3 : number.point;
+	if (place > SECONDS_DIGITS_MAX)
 		return -1;
-	uint64_t limit = (uint64_t)(number.negative ? -seconds_low : seconds_high) * (uint64_t)second_ns;
-	if (magnitude > limit || (magnitude == limit && !number.negative))
-		return -1;
-	*ns = number.negative ? -(int64_t)magnitude : (int64_t)magnitude;
-	return 0;
+	int64_t seconds = 0, ns = 0;
+	const char *at = number.digits, *end = at + number.stretch;
+	for (; place > -FRACTION_MAX; place--) {
+		int64_t *part = place > 0 ? &seconds : &ns;
+		if (at < end && *at == '.')
+			at++;
+		*part = *part * 10 + (at < end ? *at++ - '0' : 0);
+	}
+	if (number.negative) {
+		seconds = ns > 0 ? -seconds - 1 : -seconds;
+		ns = ns > 0 ? SECOND_NS - ns : 0;
+	}
+	*timestamp = (struct timestamp){seconds, (uint32_t)ns};
+	return in_range(seconds) ? 0 : -1;
 }
 
-int timestamp_parse(int64_t *ns, struct span text)
+int timestamp_parse(struct timestamp *timestamp, struct span text)
 {
 	bool is_calendar = text.len > 4 && text.at[4] == '-';
-	return is_calendar ? calendar_parse(ns, text) : unix_parse(ns, text);
+	return is_calendar ? calendar_parse(timestamp, text) : unix_parse(timestamp, text);
 }
 
-size_t timestamp_write_seconds(char *out, int64_t ns)
+int64_t timestamp_between_ms(const struct timestamp *begin, const struct timestamp *end)
 {
-	const int64_t millisecond_ns = 1000000;
-	int64_t milliseconds = ns / millisecond_ns, rest = ns % millisecond_ns;
-	/* The division goes towards zero; half up is towards the larger number. */
-	if (rest >= millisecond_ns / 2)
-		milliseconds++;
-	else if (rest < -millisecond_ns / 2)
-		milliseconds--;
+	const int64_t half_ns = 500000, millisecond_ns = 1000000;
+	int64_t seconds = end->seconds - begin->seconds;
+	int64_t ns = (int64_t)end->ns - (int64_t)begin->ns;
+	if (ns < 0) {
+		seconds--;
+		ns += SECOND_NS;
+	}
+	return seconds * 1000 + (ns + half_ns) / millisecond_ns;
+}
 
+size_t timestamp_write_seconds(char *out, int64_t ms)
+{
 	char digits[TIMESTAMP_SECONDS_MAX];
 	size_t first = sizeof(digits);
-	uint64_t left = milliseconds < 0 ? -(uint64_t)milliseconds : (uint64_t)milliseconds;
+	uint64_t left = ms < 0 ? -(uint64_t)ms : (uint64_t)ms;
 	for (size_t place = 0; place < 4 || left > 0; place++, left /= 10)
 		digits[--first] = (char)('0' + left % 10);
 	struct span whole = {digits + first, sizeof(digits) - first - 3};
@@ -208,7 +204,7 @@ size_t timestamp_write_seconds(char *out, int64_t ns)
 		fraction_len--;
 
 	char *at = out;
-	if (milliseconds < 0)
+	if (ms < 0)
 		*at++ = '-';
 	memcpy(at, whole.at, whole.len);
 	at += whole.len;

@@ -4,31 +4,36 @@
 
 /* 28 bytes; the fields are as wide as their words say:
  *
- *     received   40 bits of ms since the table began: 34 years
- *     event      42 bits of ms since 1970: until 2109
- *     last       23 bits of ticks, a tick being a 2^20th of the longer of linger and expire: told apart over eight of them
+ *     received   35 bits of ms: who has been in a state for less than a year is told right, however long the table lives
+ *     event      52 bits of us since 1970: until 2112
+ *     last       19 bits of ticks, a tick being a 2^16th of linger or expire, whichever holds: told apart over eight of them
  */
 struct record {
 	uint64_t hash;
-	uint64_t received : 40, before : 24;
-	uint64_t event : 42, state : 5, has_event : 1, is_reported : 1, last_low : 15;
-	uint32_t after : 24, last_high : 8;
+	uint64_t received : 35, before : 24, state : 5;
+	uint64_t event : 52, last_low : 12;
+	uint32_t after : 24, last_high : 7, is_reported : 1;
 } __attribute__((packed, aligned(4)));
 
 _Static_assert(sizeof(struct record) == 28, "a record and its share of the index are 32 bytes");
 
 enum {
-	TICK_BITS = 23,
+	TICK_BITS = 19,
+	TICK_LOW_BITS = 12,
 	SLOT_SIZE = 3,
 	LIST_EXPIRING = 0,
 	LIST_LINGERING = 1,
 	LIST_COUNT = 2,
 };
 
+static const uint64_t received_mask = (UINT64_C(1) << 35) - 1;
+static const uint64_t event_none = (UINT64_C(1) << 52) - 1;
+
 struct list {
 	uint32_t first; /* most recently changed */
 	uint32_t last;
 	int64_t timeout_ms;
+	int64_t tick_ms;
 };
 
 struct entities {
@@ -42,7 +47,6 @@ struct entities {
 	uint32_t used;       /* records that were ever taken */
 	struct list lists[LIST_COUNT];
 	int64_t begin_ms;
-	int64_t tick_ms;
 	uint32_t counts[ENTITY_STATES_MAX + 1];
 	uint64_t evicted;
 	uint64_t expired;
@@ -65,14 +69,14 @@ struct entities *entities_new(const struct entities_settings *settings, int64_t 
 	struct entities *entities = calloc(1, sizeof(*entities));
 	if (!entities)
 		return NULL;
-	const int64_t longest = settings->linger_ms > settings->expire_ms ? settings->linger_ms : settings->expire_ms;
 	entities->settings = *settings;
 	entities->slot_count = slots_for(settings->max);
 	entities->free = ENTITY_NONE;
 	entities->begin_ms = now_ms;
-	entities->tick_ms = longest / (1 << 20) + 1;
-	for (int i = 0; i < LIST_COUNT; i++)
-		entities->lists[i] = (struct list){ENTITY_NONE, ENTITY_NONE, i == LIST_LINGERING ? settings->linger_ms : settings->expire_ms};
+	for (int i = 0; i < LIST_COUNT; i++) {
+		const int64_t timeout_ms = i == LIST_LINGERING ? settings->linger_ms : settings->expire_ms;
+		entities->lists[i] = (struct list){ENTITY_NONE, ENTITY_NONE, timeout_ms, timeout_ms / (1 << 16) + 1};
+	}
 	entities->records = calloc(settings->max, sizeof(*entities->records));
 	/* One byte more: slots are read and written as words of four. */
 	entities->slots = malloc((size_t)entities->slot_count * SLOT_SIZE + 1);
@@ -197,44 +201,44 @@ static void link_first(struct entities *entities, uint32_t index)
 	list->first = index;
 }
 
-static uint32_t ticks(const struct entities *entities, int64_t now_ms)
+static uint32_t ticks(const struct entities *entities, const struct list *list, int64_t now_ms)
 {
-	return (uint32_t)((now_ms - entities->begin_ms) / entities->tick_ms) & ((1u << TICK_BITS) - 1);
+	return (uint32_t)((now_ms - entities->begin_ms) / list->tick_ms) & ((1u << TICK_BITS) - 1);
 }
 
 /* Milliseconds since a record's last event. */
 static int64_t record_age(const struct entities *entities, const struct record *record, int64_t now_ms)
 {
-	const uint32_t last = (uint32_t)record->last_low | (uint32_t)record->last_high << 15;
-	return (int64_t)((ticks(entities, now_ms) - last) & ((1u << TICK_BITS) - 1)) * entities->tick_ms;
+	const struct list *list = &entities->lists[list_of(entities, (uint8_t)record->state)];
+	const uint32_t last = (uint32_t)record->last_low | (uint32_t)record->last_high << TICK_LOW_BITS;
+	return (int64_t)((ticks(entities, list, now_ms) - last) & ((1u << TICK_BITS) - 1)) * list->tick_ms;
 }
 
 static void write_record(struct entities *entities, uint32_t index, const struct entity *entity, int64_t now_ms)
 {
 	struct record *record = &entities->records[index];
-	const uint32_t last = ticks(entities, now_ms);
-	const bool has_event =
-		entity->has_event_time && entity->event_ms >= 0 && entity->event_ms < INT64_C(1) << 42;
-	record->received = (uint64_t)(entity->received_ms - entities->begin_ms) & ((UINT64_C(1) << 40) - 1);
-	record->event = has_event ? (uint64_t)entity->event_ms & ((UINT64_C(1) << 42) - 1) : 0;
-	record->has_event = has_event;
+	const uint32_t last = ticks(entities, &entities->lists[list_of(entities, entity->state)], now_ms);
+	const bool has_event = entity->has_event_time && entity->event_us >= 0 && entity->event_us < (int64_t)event_none;
+	record->received = (uint64_t)(entity->received_ms - entities->begin_ms) & received_mask;
+	record->event = (has_event ? (uint64_t)entity->event_us : event_none) & event_none;
 	record->is_reported = entity->is_reported;
-	record->state = (unsigned char)(entity->state & 31) & 31u;
-	record->last_low = last & 0x7FFF;
-	record->last_high = last >> 15 & 0xFF;
+	record->state = entity->state & 31u;
+	record->last_low = last & ((1u << TICK_LOW_BITS) - 1);
+	record->last_high = last >> TICK_LOW_BITS & ((1u << (TICK_BITS - TICK_LOW_BITS)) - 1);
 }
 
 /* ---- records ---- */
 
-struct entity entities_get(const struct entities *entities, uint32_t index)
+struct entity entities_get(const struct entities *entities, uint32_t index, int64_t now_ms)
 {
 	const struct record *record = &entities->records[index];
+	const uint64_t age_ms = ((uint64_t)(now_ms - entities->begin_ms) - record->received) & received_mask;
 	return (struct entity){
 		.state = (uint8_t)record->state,
-		.has_event_time = record->has_event,
+		.has_event_time = record->event != event_none,
 		.is_reported = record->is_reported,
-		.event_ms = (int64_t)record->event,
-		.received_ms = (int64_t)record->received + entities->begin_ms,
+		.event_us = (int64_t)record->event,
+		.received_ms = now_ms - (int64_t)age_ms,
 	};
 }
 
@@ -332,7 +336,7 @@ int64_t entities_due(const struct entities *entities, int64_t now_ms)
 		if (list->last == ENTITY_NONE)
 			continue;
 		const int64_t left = list->timeout_ms - record_age(entities, &entities->records[list->last], now_ms);
-		const int64_t at_least = left > entities->tick_ms ? left : entities->tick_ms;
+		const int64_t at_least = left > list->tick_ms ? left : list->tick_ms;
 		due = at_least < due ? at_least : due;
 	}
 	return due;

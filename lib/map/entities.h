@@ -25,7 +25,7 @@ struct entity {
 	uint8_t state;
 	bool has_event_time;
 	bool is_reported;   /* as stuck, in this stay */
-	int64_t event_ms;   /* when it entered the state, by the events' own time */
+	int64_t event_us;    /* when it entered the state, by the events' own time */
 	int64_t received_ms; /* by ours */
 };
 
@@ -48,7 +48,7 @@ size_t entities_memory(const struct entities_settings *settings);
 
 /* The record of a key, or ENTITY_NONE. */
 uint32_t entities_find(const struct entities *entities, uint64_t hash);
-struct entity entities_get(const struct entities *entities, uint32_t record);
+struct entity entities_get(const struct entities *entities, uint32_t record, int64_t now_ms);
 /* A new record in this state; the least recently changed is evicted where there is no room. */
 uint32_t entities_add(struct entities *entities, uint64_t hash, const struct entity *entity, struct span text, int64_t now_ms);
 /* Writes the entity and makes its record the most recently changed. */

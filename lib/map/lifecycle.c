@@ -44,22 +44,26 @@ static bool take_key(const struct lifecycle *lifecycle, struct subject *subject,
 }
 
 /* When the event says that it happened. */
-static bool take_time(const struct lifecycle *lifecycle, struct subject *subject, int64_t *ms)
+static bool take_time(const struct lifecycle *lifecycle, struct subject *subject, int64_t *us)
 {
 	struct span text;
-	int64_t ns;
-	if (!lifecycle->has_timestamp || !subject_text(subject, lifecycle->timestamp, &text) || timestamp_parse(&ns, text))
+	struct timestamp time;
+	if (!lifecycle->has_timestamp || !subject_text(subject, lifecycle->timestamp, &text) || timestamp_parse(&time, text))
 		return false;
-	*ms = (ns >= 0 ? ns : ns - 999999) / 1000000;
+	*us = time.seconds * 1000000 + time.ns / 1000;
 	return true;
 }
 
 /* From the events' own times where both have one, else from receive times; what is negative is no duration. */
 static void take_duration(struct lifecycle_move *move, const struct entity *left, const struct entity *entered)
 {
-	move->duration_ms = left->has_event_time && entered->has_event_time ? entered->event_ms - left->event_ms
-	                                                                    : entered->received_ms - left->received_ms;
-	move->has_duration = move->duration_ms >= 0;
+	if (left->has_event_time && entered->has_event_time) {
+		move->has_duration = entered->event_us >= left->event_us;
+		move->duration_ms = (entered->event_us - left->event_us + 500) / 1000;
+	} else {
+		move->has_duration = entered->received_ms >= left->received_ms;
+		move->duration_ms = entered->received_ms - left->received_ms;
+	}
 }
 
 static void first_move(const struct lifecycle *lifecycle, struct entities *entities, uint64_t hash, const struct entity *entered,
@@ -74,7 +78,7 @@ static void first_move(const struct lifecycle *lifecycle, struct entities *entit
 static void next_move(const struct lifecycle *lifecycle, struct entities *entities, uint32_t record, struct entity *entered,
                       int64_t now_ms, struct lifecycle_move *move)
 {
-	const struct entity left = entities_get(entities, record);
+	const struct entity left = entities_get(entities, record, now_ms);
 	move->from = left.state;
 	if (left.state == entered->state) {
 		/* A repeat keeps the entry time, and is no transition. */
@@ -98,7 +102,7 @@ bool lifecycle_move(const struct lifecycle *lifecycle, struct entities *entities
 	move->is_transition = move->is_illegal = move->changes_flight = move->has_duration = false;
 	if (!take_key(lifecycle, subject, move, &hash))
 		return false;
-	entered.has_event_time = take_time(lifecycle, subject, &entered.event_ms);
+	entered.has_event_time = take_time(lifecycle, subject, &entered.event_us);
 	entities_expire(entities, now_ms);
 	const uint32_t record = entities_find(entities, hash);
 	if (record == ENTITY_NONE)
@@ -122,7 +126,7 @@ bool lifecycle_next_stuck(const struct lifecycle *lifecycle, struct entities *en
 {
 	uint32_t record;
 	while ((record = entities_next(entities, at)) != ENTITY_NONE) {
-		const struct entity found = entities_get(entities, record);
+		const struct entity found = entities_get(entities, record, now_ms);
 		if (found.is_reported || !(lifecycle->active >> found.state & 1) ||
 		    now_ms - found.received_ms < lifecycle->stuck_after_ms)
 			continue;
@@ -140,7 +144,7 @@ int64_t lifecycle_stuck_due(const struct lifecycle *lifecycle, const struct enti
 	uint32_t at = 0;
 	uint32_t record;
 	while ((record = entities_next(entities, &at)) != ENTITY_NONE) {
-		const struct entity found = entities_get(entities, record);
+		const struct entity found = entities_get(entities, record, now_ms);
 		const int64_t left = found.received_ms + lifecycle->stuck_after_ms - now_ms;
 		if (!found.is_reported && (lifecycle->active >> found.state & 1) && left < due)
 			due = left;

@@ -42,7 +42,7 @@ struct lifecycle_move {
 	bool is_illegal;
 	bool changes_flight;  /* the number of active entities is another now */
 	bool has_duration;
-	int64_t duration_ms;  /* in the state left */
+	int64_t duration_ms;  /* in the state left, rounded half up */
 	char entity[ENTITY_TEXT_MAX];
 	size_t entity_len;
 };

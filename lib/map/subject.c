@@ -55,10 +55,10 @@ static struct value *filled_payload(struct subject *subject, uint16_t index)
 	return value && value_is_scalar(value) && value->len ? value : NULL;
 }
 
-static bool payload_time(struct subject *subject, uint16_t index, int64_t *ns)
+static bool payload_time(struct subject *subject, uint16_t index, struct timestamp *time)
 {
 	struct value *value = filled_payload(subject, index);
-	return value && timestamp_parse(ns, event_text(subject->event, value)) == 0;
+	return value && timestamp_parse(time, event_text(subject->event, value)) == 0;
 }
 
 static bool find_text(struct span text, struct span part)
@@ -117,13 +117,11 @@ static bool classify(struct subject *subject, struct standard *standard, const s
 
 static bool between(struct subject *subject, struct standard *standard, const struct field_variant *variant)
 {
-	int64_t begin;
-	int64_t end;
-	int64_t difference;
-	if (!payload_time(subject, variant->between[0], &begin) || !payload_time(subject, variant->between[1], &end) ||
-	    __builtin_sub_overflow(end, begin, &difference))
+	struct timestamp begin;
+	struct timestamp end;
+	if (!payload_time(subject, variant->between[0], &begin) || !payload_time(subject, variant->between[1], &end))
 		return false;
-	const size_t len = timestamp_write_seconds(standard->text, difference);
+	const size_t len = timestamp_write_seconds(standard->text, timestamp_between_ms(&begin, &end));
 	standard->value = (struct value){standard->text, (uint32_t)len, VALUE_NUMBER, ESCAPES_NONE};
 	standard->origin = STANDARD_BETWEEN;
 	standard->is_present = true;

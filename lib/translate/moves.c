@@ -16,7 +16,7 @@ static void tell_subject(struct translator *translator, const struct lifecycle_m
 		subject->state_from = text_value(move->lifecycle->states[move->from]);
 	if (!move->has_duration)
 		return;
-	const size_t len = timestamp_write_seconds(translator->state_duration, move->duration_ms * 1000000);
+	const size_t len = timestamp_write_seconds(translator->state_duration, move->duration_ms);
 	subject->state_duration = (struct value){translator->state_duration, (uint32_t)len, VALUE_NUMBER, ESCAPES_NONE};
 }
 
@@ -28,7 +28,7 @@ static void fill_duration(struct subject *subject, const struct lifecycle_move *
 		return;
 	struct fill *fill = &subject->fills[subject->fill_count++];
 	fill->field = lifecycle->duration_field;
-	fill->len = (uint8_t)timestamp_write_seconds(fill->text, move->duration_ms * 1000000);
+	fill->len = (uint8_t)timestamp_write_seconds(fill->text, move->duration_ms);
 }
 
 void moves_begin(struct translator *translator, const struct plan *plan)

@@ -96,7 +96,7 @@ static void slow_add(struct slow *slow, uint64_t hash, const struct entity *enti
 	}
 }
 
-static void compare(const struct entities *entities, struct slow *slow, const char *when, int round)
+static void compare(const struct entities *entities, struct slow *slow, int64_t now_ms, int round)
 {
 	uint32_t at = 0;
 	uint32_t record;
@@ -105,7 +105,7 @@ static void compare(const struct entities *entities, struct slow *slow, const ch
 	while ((record = entities_next(entities, &at)) != ENTITY_NONE)
 		count++;
 	if (count != slow_count(slow))
-		ck_abort_msg("round %d, %s: got %u entities, want %u", round, when, count, slow_count(slow));
+		ck_abort_msg("round %d: got %u entities, want %u", round, count, slow_count(slow));
 	for (size_t i = 0; i < ARRAY_LEN(slow->items); i++) {
 		const struct slow_entity *item = &slow->items[i];
 		if (!item->is_there)
@@ -113,21 +113,21 @@ static void compare(const struct entities *entities, struct slow *slow, const ch
 		counts[item->entity.state]++;
 		record = entities_find(entities, item->hash);
 		if (record == ENTITY_NONE)
-			ck_abort_msg("round %d, %s: %s is missing", round, when, item->text);
-		const struct entity got = entities_get(entities, record);
+			ck_abort_msg("round %d: %s is missing", round, item->text);
+		const struct entity got = entities_get(entities, record, now_ms);
 		const struct entity *want = &item->entity;
 		if (got.state != want->state || got.has_event_time != want->has_event_time ||
 		    got.is_reported != want->is_reported || got.received_ms != want->received_ms ||
-		    (want->has_event_time && got.event_ms != want->event_ms) ||
+		    (want->has_event_time && got.event_us != want->event_us) ||
 		    !span_is(entities_text(entities, record), item->text))
-			ck_abort_msg("round %d, %s: %s is another", round, when, item->text);
+			ck_abort_msg("round %d: %s is another", round, item->text);
 	}
 	for (uint8_t state = 0; state < STATES; state++)
 		if (entities_count(entities, state) != counts[state])
-			ck_abort_msg("round %d, %s: state %u: got %u, want %u", round, when, state,
+			ck_abort_msg("round %d: state %u: got %u, want %u", round, state,
 			             entities_count(entities, state), counts[state]);
 	if (entities_evicted(entities) != slow->evicted || entities_expired(entities) != slow->expired)
-		ck_abort_msg("round %d, %s: evicted %llu, expired %llu", round, when,
+		ck_abort_msg("round %d: evicted %llu, expired %llu", round,
 		             (unsigned long long)entities_evicted(entities),
 		             (unsigned long long)entities_expired(entities));
 }
@@ -153,7 +153,7 @@ START_TEST(like_a_simple_table)
 		struct entity entity = {.state = (uint8_t)random_below(&seed, STATES),
 		                        .has_event_time = random_below(&seed, 2),
 		                        .received_ms = now_ms};
-		entity.event_ms = entity.has_event_time ? INT64_C(1700000000000) + random_below(&seed, 1000000) : 0;
+		entity.event_us = entity.has_event_time ? INT64_C(1700000000000000) + random_below(&seed, 1000000) : 0;
 		struct slow_entity *item = slow_find(&slow, hash);
 		const uint32_t record = entities_find(entities, hash);
 		if ((record == ENTITY_NONE) != (item == NULL))
@@ -175,7 +175,7 @@ START_TEST(like_a_simple_table)
 			item->last_ms = now_ms;
 			item->changed = slow.clock++;
 		}
-		compare(entities, &slow, "after it", round);
+		compare(entities, &slow, now_ms, round);
 	}
 	ck_assert(_i % 2 ? slow.evicted > 0 : slow.expired > 0);
 	entities_free(entities);
@@ -219,7 +219,7 @@ START_TEST(long_texts_are_cut)
 }
 END_TEST
 
-/* Never too early, and late by no more than a millionth of the longest time. */
+/* Neither too early nor too late by more than a 65536th of the time. */
 START_TEST(due)
 {
 	static const struct {
@@ -235,7 +235,7 @@ START_TEST(due)
 	ck_assert_int_eq(entities_due(entities, 1000), INT64_MAX);
 	for (uint8_t state = 0; state < 2; state++) {
 		const int64_t timeout = state ? times[_i].linger_ms : times[_i].expire_ms;
-		const int64_t slack = times[_i].expire_ms / 1000000 + 2;
+		const int64_t slack = timeout / 65536 + 2;
 		const struct entity entity = {.state = state};
 		int64_t now_ms = 1000;
 		entities_add(entities, state, &entity, SPAN("x"), now_ms);
@@ -253,6 +253,28 @@ START_TEST(due)
 }
 END_TEST
 
+/* Fields are as wide as they must be: what does not fit is not cut to something else. */
+START_TEST(times_far_away)
+{
+	static const int64_t none = -1, days_ms = 86400000;
+	static const struct {
+		int64_t us, want_us;
+	} rows[] = {{0, 0}, {1714564800123456, 1714564800123456}, {4503599627370494, 4503599627370494}, {4503599627370495, none},
+	            {253402300799999999, none}, {-1, none}};
+	struct entities *entities = entities_new(&settings, 0);
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		/* In a table that is years old. */
+		const int64_t now_ms = 3000 * days_ms + (int64_t)i;
+		const struct entity entity = {.has_event_time = true, .event_us = rows[i].us, .received_ms = now_ms};
+		const uint32_t record = entities_add(entities, i, &entity, SPAN("x"), now_ms);
+		const struct entity got = entities_get(entities, record, now_ms + 360 * days_ms);
+		ck_assert_int_eq(got.has_event_time ? got.event_us : none, rows[i].want_us);
+		ck_assert_int_eq(got.received_ms, now_ms);
+	}
+	entities_free(entities);
+}
+END_TEST
+
 Suite *entities_suite(void)
 {
 	Suite *suite = suite_create("entities");
@@ -262,6 +284,7 @@ Suite *entities_suite(void)
 	tcase_add_test(all, one_entity_at_most);
 	tcase_add_test(all, long_texts_are_cut);
 	tcase_add_loop_test(all, due, 0, 4);
+	tcase_add_test(all, times_far_away);
 	suite_add_tcase(suite, all);
 	return suite;
 }

@@ -105,6 +105,12 @@ static const struct row rows[] = {
          "took:1250|ms\n"},
 	{"from receive times where one has none", TOOK(DATED),
          "begin task=a id=1 time=2024-05-01T12:00:00Z\n@10\nend task=a id=1", "took:10|ms\n"},
+	{"to the millisecond, rounded once", TOOK(DATED),
+         "begin task=a id=1 time=2024-05-01T12:00:00.100900Z\nend task=a id=1 time=2024-05-01T12:00:01.200100Z\n"
+         "begin task=b id=1 time=5.0009\nend task=b id=1 time=5.0014",
+         "took:1099|ms\ntook:1|ms\n"},
+	{"not of less than a millisecond backwards", TOOK(DATED),
+         "begin task=a id=1 time=5.0004\nend task=a id=1 time=5.0003", ""},
 	{"a negative difference fills nothing", TOOK(DATED),
          "begin task=a id=1 time=2024-05-01T12:00:01Z\n@10\nend task=a id=1 time=2024-05-01T12:00:00Z", ""},
 	{"before a default",

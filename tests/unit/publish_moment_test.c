@@ -69,11 +69,12 @@ START_TEST(what_is_written_is_read)
 	for (int64_t ns = -9000000000 * S; ns < 9000000000 * S; ns += 86413 * S + 1001001) {
 		char out[MOMENT_TEXT_MAX], libc[MOMENT_TEXT_MAX];
 		struct span text = {out, statsidecar_moment_write(out, ns)};
-		int64_t got, seconds = ns / S - (ns % S < 0);
+		struct timestamp got;
+		int64_t seconds = ns / S - (ns % S < 0);
 		struct tm parts;
 		time_t when = (time_t)seconds;
 
-		if (timestamp_parse(&got, text) < 0 || got / 1000 != ns / 1000 - (ns % 1000 < 0))
+		if (timestamp_parse(&got, text) < 0 || got.seconds != seconds || got.ns != (ns - seconds * S) / 1000 * 1000)
 			ck_abort_msg("%lld is written as %.*s", (long long)ns, SPAN_ARG(text));
 		strftime(libc, sizeof libc, "%Y-%m-%dT%H:%M:%S", gmtime_r(&when, &parts));
 		if (!span_starts(text, span_of(libc)))
