@@ -1,4 +1,5 @@
 /* lifecycles: {step: {key: [task_id, step_id], enter: {step.completed: complete, …}, transitions: {…}, …}, …} */
+#include "map/entities.h"
 #include "settings/fault.h"
 #include "settings/source.h"
 #include "settings/value.h"
@@ -54,8 +55,8 @@ static void read_duration(struct reader *reader, const struct node *node, void *
 		(void)table_read(reader, &duration_table, node, target);
 }
 
-#define SECOND INT64_C(1000000000)
-#define YEAR   (366 * 86400 * SECOND)
+#define MILLISECOND INT64_C(1000000)
+#define YEAR        (MILLISECOND * 1000 * 86400 * 366)
 
 static const struct setting lifecycle_settings[] = {
 	{.key = "key", .type = SETTING_TEXTS, .flags = SETTING_REQUIRED,
@@ -75,16 +76,16 @@ static const struct setting lifecycle_settings[] = {
 	{.key = "timestamp", .type = SETTING_TEXT, .offset = offsetof(struct lifecycle_model, timestamp),
 	 .shown = "receive times only", .help = "the standard field that dates an event"},
 	{.key = "max_entities", .type = SETTING_COUNT, .offset = offsetof(struct lifecycle_model, max_entities),
-	 .min = 1, .max = 1 << 24, .fallback = "8192", .help = "beyond it the least recently changed is forgotten"},
+	 .min = 1, .max = ENTITIES_MAX, .fallback = "8192", .help = "beyond it the least recently changed is forgotten"},
 	{.key = "linger", .type = SETTING_DURATION, .offset = offsetof(struct lifecycle_model, linger_ns), .min = 0,
 	 .max = YEAR, .fallback = "5m", .help = "how long an entity in a final state is remembered"},
 	{.key = "expire", .type = SETTING_DURATION, .offset = offsetof(struct lifecycle_model, expire_ns),
-	 .min = SECOND, .max = YEAR, .fallback = "1h", .help = "an entity without events for so long is forgotten"},
+	 .min = MILLISECOND, .max = YEAR, .fallback = "1h", .help = "an entity without events for so long is forgotten"},
 	{.key = "in_flight", .type = SETTING_TEXT, .flags = SETTING_NAME,
 	 .offset = offsetof(struct lifecycle_model, in_flight),
 	 .help = "a gauge of the entities in active states, at each change"},
 	{.key = "stuck_after", .type = SETTING_DURATION, .flags = SETTING_OR_OFF,
-	 .offset = offsetof(struct lifecycle_model, stuck_after_ns), .min = SECOND, .max = YEAR, .fallback = "off",
+	 .offset = offsetof(struct lifecycle_model, stuck_after_ns), .min = MILLISECOND, .max = YEAR, .fallback = "off",
 	 .help = "an entity that stays active for longer gives the event lifecycle.stuck"},
 };
 

@@ -274,7 +274,9 @@ static struct node *build_map(struct builder *builder, const yaml_event_t *start
 		if (!value)
 			break;
 		map->weight += key->weight + value->weight;
-		if (key->kind == NODE_SCALAR && key->is_plain && span_is(key->raw, "<<") && !merge) {
+		if (key->kind == NODE_SCALAR && key->is_plain && span_is(key->raw, "<<")) {
+			if (merge)
+				fault(builder->problems, key->mark, "`<<` stands here twice: write a list, <<: [*A, *B]");
 			merge = value;
 			merge_place = map->count;
 		} else if (build_key_check(builder, map, key)) {

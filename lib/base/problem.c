@@ -33,17 +33,27 @@ void problem_add(struct problems *problems, struct mark mark, const char *format
 	problems->count++;
 }
 
+static bool is_same_file(const char *a, const char *b)
+{
+	return a == b || (a && b && strcmp(a, b) == 0);
+}
+
+bool problem_stands_at(const struct problems *problems, struct mark mark)
+{
+	for (size_t i = 0; i < problems->count; i++) {
+		const struct mark *other = &problems->items[i].mark;
+		if (other->line == mark.line && other->column == mark.column && is_same_file(other->file, mark.file))
+			return true;
+	}
+	return false;
+}
+
 /* A problem with what decides its place: where its file, and where itself, stood before. */
 struct place {
 	size_t file;
 	size_t index;
 	struct problem problem;
 };
-
-static bool is_same_file(const char *a, const char *b)
-{
-	return a == b || (a && b && strcmp(a, b) == 0);
-}
 
 static int place_compare(const void *left, const void *right)
 {

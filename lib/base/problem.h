@@ -29,6 +29,8 @@ struct problems {
 /* problems is zero-initialised by its owner. */
 void problem_add(struct problems *problems, struct mark mark, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
+/* Whether a fault is told of at that very place: what follows from it need not be. */
+bool problem_stands_at(const struct problems *problems, struct mark mark);
 /* Orders by line and column within each file; files keep the order in which they first appeared. */
 void problems_sort(struct problems *problems);
 /* Frees the texts and the list, which is empty and usable again. */

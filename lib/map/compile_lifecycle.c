@@ -27,6 +27,8 @@ static uint8_t need_state(struct compiler *compiler, const struct lifecycle *lif
 	const int state = find_state(lifecycle, name->span);
 	if (state >= 0)
 		return (uint8_t)state;
+	if (problem_stands_at(compiler->problems, name->mark))
+		return 0;
 	for (uint8_t i = 0; i < lifecycle->state_count; i++)
 		names[i] = arena_copy(compiler->mapping->arena, lifecycle->states[i]).at;
 	const char *nearest = problem_nearest(name->span, names);
@@ -126,7 +128,7 @@ static void compile_lifecycle(struct compiler *compiler, struct lifecycle *lifec
 	lifecycle->has_timestamp = model->timestamp.span.at != NULL;
 	if (lifecycle->has_timestamp)
 		lifecycle->timestamp = compile_reference(compiler, model->timestamp.span, model->timestamp.mark);
-	lifecycle->has_duration = model->duration_field.span.at != NULL;
+	lifecycle->has_duration = model->duration_field.span.at && model->duration_state.span.at;
 	if (lifecycle->has_duration) {
 		lifecycle->duration_field = compile_reference(compiler, model->duration_field.span, model->duration_field.mark).index;
 		lifecycle->duration_state = need_state(compiler, lifecycle, &model->duration_state);

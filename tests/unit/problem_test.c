@@ -27,6 +27,22 @@ START_TEST(texts_are_copied)
 }
 END_TEST
 
+START_TEST(what_stands_where)
+{
+	char again[] = "own.yaml";
+	struct problems problems = {0};
+	problem_add(&problems, (struct mark){"own.yaml", 2, 3}, "a");
+	problem_add(&problems, (struct mark){NULL, 4, 1}, "b");
+	ck_assert(problem_stands_at(&problems, (struct mark){again, 2, 3}));
+	ck_assert(problem_stands_at(&problems, (struct mark){NULL, 4, 1}));
+	ck_assert(!problem_stands_at(&problems, (struct mark){again, 2, 4}));
+	ck_assert(!problem_stands_at(&problems, (struct mark){again, 3, 3}));
+	ck_assert(!problem_stands_at(&problems, (struct mark){"other.yaml", 2, 3}));
+	ck_assert(!problem_stands_at(&problems, (struct mark){NULL, 2, 3}));
+	problems_fini(&problems);
+}
+END_TEST
+
 START_TEST(sorted_by_place_within_files)
 {
 	/* Two spellings of one file's name are one file; what stands at one place keeps its order. */
@@ -99,6 +115,7 @@ Suite *problem_suite(void)
 	Suite *suite = suite_create("problem");
 	TCase *lists = tcase_create("lists");
 	tcase_add_test(lists, texts_are_copied);
+	tcase_add_test(lists, what_stands_where);
 	tcase_add_test(lists, sorted_by_place_within_files);
 	suite_add_tcase(suite, lists);
 	TCase *spelling = tcase_create("nearest");

@@ -24,6 +24,8 @@ static const struct row rows[] = {
 	{"a null is an empty map or list", "rules:\ntags: ~\nidentify: null\ncatalogue:\nfields:\nlimits:\nlog:\n", ""},
 	{"a repeated key", "prefix: a\nprefix: b\n",
          "2:1: the key `prefix` stands here twice: line 1 has it already\n"},
+	{"a repeated merge key", "tags: {<<: {a: b}, c: d, <<: {e: f}}\n",
+         "1:26: `<<` stands here twice: write a list, <<: [*A, *B]\n"},
 	{"what a repeated key holds is read too", "log: {level: loud}\nlog: {level: quiet}\n",
          "1:14: `level` takes debug, info, warn or error, not `loud`\n"
          "2:1: the key `log` stands here twice: line 1 has it already\n"
@@ -320,13 +322,13 @@ static const struct row rows[] = {
 	{"wrong values of a lifecycle",
          "lifecycles:\n  a:\n    key: b\n    enter: {c: [d], e: f}\n    duration: {field: g}\n    max_entities: 0\n    "
          "linger: 5\n"
-         "    expire: off\n    stuck_after: 1ms\n    in_flight: \"a b\"\n",
+         "    expire: off\n    stuck_after: 0ms\n    in_flight: \"a b\"\n",
          "4:16: `c` takes a text, not a list\n"
          "5:15: duration needs `state`\n"
-         "6:19: `max_entities: 0`: it must be between 1 and 16777216\n"
+         "6:19: `max_entities: 0`: it must be between 1 and 16777214\n"
          "7:13: `linger: 5`: a duration needs a unit: ms, s, m, h or d\n"
          "8:13: `expire: off`: write an integer with a unit: 250ms, 10s, 5m, 1h30m, 1d\n"
-         "9:18: `stuck_after: 1ms`: it must be between 1s and 366d\n"
+         "9:18: `stuck_after: 0ms`: it must be between 1ms and 366d\n"
          "10:5: `in_flight` needs `active`: the states that it counts\n"
          "10:16: `in_flight: a b`: a metric's name takes A-Za-z0-9_.- only\n"},
 	{"stuck_after without active", "lifecycles: {a: {key: b, enter: {c: d}, stuck_after: 5m}}\n",
