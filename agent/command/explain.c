@@ -32,10 +32,27 @@ struct options {
 
 typedef void take_line(void *context, struct span line);
 
+static bool is_blank(struct span line)
+{
+	size_t blanks = 0;
+	while (blanks < line.len && line.at[blanks] && strchr(" \t\r\n", line.at[blanks]))
+		blanks++;
+	return blanks == line.len;
+}
+
+/* A recording that is empty by mistake has no differences either. */
+static void warn_of_nothing(const struct options *options)
+{
+	if (options->is_diff || options->is_summary)
+		fprintf(stderr, "statsidecar explain: no event came on standard input: nothing was %s\n",
+		        options->is_diff ? "compared" : "counted");
+}
+
 static int take_lines(const struct options *options, size_t line_max, take_line *take, void *context)
 {
 	struct line_reader reader;
 	struct span line;
+	bool is_any = false;
 	int error;
 	for (char **event = options->events; *event; event++)
 		take(context, span_of(*event));
@@ -49,9 +66,12 @@ static int take_lines(const struct options *options, size_t line_max, take_line 
 		if (!line_reader_next(&reader, &line))
 			break;
 		take(context, line);
+		is_any = is_any || !is_blank(line);
 	} while (true);
 	error = reader.error;
 	line_reader_fini(&reader);
+	if (error == 0 && !is_any)
+		warn_of_nothing(options);
 	if (error == 0)
 		return 0;
 	fprintf(stderr, "statsidecar explain: cannot read standard input: %s\n", strerror(error));
@@ -112,11 +132,8 @@ static void explain_line(void *context, struct span line)
 {
 	struct explaining *explaining = context;
 	const uint64_t before = explaining->printer.count;
-	size_t blanks = 0;
 	run_line(explaining->rehearsal, line);
-	while (blanks < line.len && strchr(" \t\r\n", line.at[blanks]) && line.at[blanks])
-		blanks++;
-	if (explaining->printer.count != before || blanks == line.len || explaining->printer.is_json)
+	if (explaining->printer.count != before || is_blank(line) || explaining->printer.is_json)
 		return;
 	separate(&explaining->printer);
 	quote_put(stdout, line, line.len);

@@ -151,6 +151,7 @@ static void put_name_lack(FILE *out, struct explanation *explanation, const stru
 static void put_skip(FILE *out, struct explanation *explanation, const struct metric *metric, enum skip skip)
 {
 	const struct reference value = metric->value.field;
+	struct decimal number;
 	struct span text;
 	switch (skip) {
 	case SKIP_ABSENT:
@@ -162,7 +163,7 @@ static void put_skip(FILE *out, struct explanation *explanation, const struct me
 	case SKIP_NOT_A_NUMBER:
 		put_value(out, explanation, value);
 		fputs(", not a number", out);
-		if (subject_text(explanation->subject, value, &text) && text.len && text.at[0] >= '0' && text.at[0] <= '9')
+		if (subject_text(explanation->subject, value, &text) && decimal_parse(&number, text) == 0)
 			fputs(" that a metric can carry", out);
 		break;
 	case SKIP_NEGATIVE:
