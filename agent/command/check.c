@@ -7,6 +7,7 @@
 #include "command/configuration.h"
 #include "emit/packer.h"
 #include "input/input.h"
+#include "map/lifecycle.h"
 #include "translate/translate.h"
 
 static void check_say_ok(const struct configuration *configuration)
@@ -59,6 +60,23 @@ static void check_print_memory(const char *what, uint64_t bytes)
 	printf("#   %-44s %8llu KiB\n", what, (unsigned long long)((bytes + 1023) / 1024));
 }
 
+/* The entities of each lifecycle; all their bytes. */
+static uint64_t check_print_lifecycles(const struct mapping *mapping)
+{
+	uint64_t all = 0;
+
+	for (uint16_t i = 0; i < mapping->lifecycle_count; i++) {
+		const struct entities_settings entities = lifecycle_settings(&mapping->lifecycles[i]);
+		char what[64];
+
+		snprintf(what, sizeof what, "lifecycle %.*s: %u entities", SPAN_ARG(span_cut(mapping->lifecycles[i].name, 20)),
+		         entities.max);
+		check_print_memory(what, entities_memory(&entities));
+		all += entities_memory(&entities);
+	}
+	return all;
+}
+
 static void check_print(const struct configuration *configuration)
 {
 	const struct settings *settings = configuration->settings;
@@ -66,7 +84,8 @@ static void check_print(const struct configuration *configuration)
 
 	settings_print(settings, stdout);
 	fputs("\n# memory, at most:\n", stdout);
-	check_print_memory("rules, tables, cardinality guards", translator_memory(configuration->mapping));
+	const uint64_t lifecycles = check_print_lifecycles(configuration->mapping);
+	check_print_memory("rules, tables, cardinality guards", translator_memory(configuration->mapping) - lifecycles);
 	check_print_memory("lines of pipes and connections", buffers.lines * line_stream_memory(settings->model.limits.line));
 	check_print_memory("datagrams of the inputs", buffers.has_datagrams ? input_datagram_memory() : 0);
 	check_print_memory("datagrams of the outputs", settings->output_count * (uint64_t)(PACKER_SIZE + RENDER_MAX));

@@ -10,6 +10,7 @@ import ast
 import json
 import os
 import pathlib
+import re
 import subprocess
 import sys
 import tempfile
@@ -164,7 +165,17 @@ def printed(folder, name, path):
     second = check(copy, "--print")
     is_well = second.returncode == 0 and without_comments(first.stdout) == without_comments(second.stdout)
     result(f"{name} printed and read again is the same", first.returncode == 0 and is_well, first.stderr, second.stderr)
-    result(f"{name}: the memory is said", "# memory, at most:\n#   rules, tables, cardinality guards" in first.stdout)
+    memory = re.search(r"^# memory, at most:\n(#   .*: \d+ entities +\d+ KiB\n)*#   rules, tables, cardinality guards", first.stdout, re.M)
+    result(f"{name}: the memory is said", memory, first.stdout)
+
+
+def lifecycles(folder):
+    """Each lifecycle's entities take at most 32 bytes each; with texts, which stuck_after needs, their length more."""
+    path = folder / "memory.yaml"
+    lifecycle = "{key: x, enter: {e: s}, active: s, max_entities: 1000000"
+    path.write_text(f"lifecycles:\n  plain: {lifecycle}}}\n  watched: {lifecycle}, stuck_after: 1ms}}\n")
+    stated = dict(re.findall(r"^#   lifecycle (\w+): 1000000 entities +(\d+) KiB$", check(path, "--print").stdout, re.M))
+    result("the memory of each lifecycle is said", stated == {"plain": "31251", "watched": "227540"}, stated)
 
 
 def conf(folder):
@@ -173,6 +184,23 @@ def conf(folder):
         printed(folder, f"the pack {path.stem}", path.stem)
     for path in sorted((SOURCE / "conf/examples").glob("*.yaml")):
         printed(folder, f"conf/examples/{path.name}", path)
+
+
+def said_once(folder):
+    """What both the reader of the file and the compiler of what it read could tell of, one of them does."""
+    path = folder / "once.yaml"
+    path.write_text(
+        "lifecycles:\n"
+        "  a: {key: x, enter: {e: s}, transitions: {s: [q], z: []}, active: [w], final: [v]}\n"
+        "  b: {key: x, enter: {e: s}, duration: {field: took, state: u}}\n"
+        "  c: {key: x, enter: {e: s}, duration: {field: took}}\n"
+    )
+    missing = "".join(
+        f"{path}:{place}: error: no event enters the state `{state}`: `enter` does not name it\n"
+        for place, state in (("2:48", "q"), ("2:52", "z"), ("2:69", "w"), ("2:81", "v"), ("3:61", "u"))
+    )
+    run = check(path)
+    result("a state that no event enters is told of once", run.stderr == f"{missing}{path}:4:40: error: duration needs `state`\n", run.stderr)
 
 
 def command_line(folder):
@@ -194,6 +222,8 @@ def main():
         schema()
         beside_the_schema(folder)
         conf(folder)
+        lifecycles(folder)
+        said_once(folder)
         command_line(folder)
     print(f"1..{count}")
     sys.exit(1 if failed else 0)
