@@ -235,6 +235,7 @@ struct test_model {
 	struct texts events; /* lines, JSON or logfmt */
 	struct texts expect; /* metric lines; empty where an outcome is expected */
 	struct text outcome; /* `unmapped`, `dropped`, …: the outcome of every event; not given: lines are expected */
+	int64_t wait_ns;     /* passes behind each event */
 	struct mark mark;
 };
 
