@@ -120,8 +120,10 @@ static bool run_test(const struct mapping *mapping, struct run *run)
 	struct rehearsal *rehearsal = rehearsal_new(mapping, &trace, &observer);
 	for (size_t i = 0; i < run->test->expect.count; i++)
 		add_sorted(&run->want, run->test->expect.items[i].span);
-	for (size_t i = 0; i < run->test->events.count; i++)
+	for (size_t i = 0; i < run->test->events.count; i++) {
 		rehearsal_run(rehearsal, run->test->events.items[i].span);
+		rehearsal_wait(rehearsal, run->test->wait_ns);
+	}
 	rehearsal_free(rehearsal);
 	return judge(run);
 }

@@ -11,6 +11,7 @@ struct rehearsal {
 	struct packer *packer_list[OUTPUTS_MAX];
 	struct translator *translator;
 	char *line; /* limits.line + 1 bytes, SCAN_PAD before and behind */
+	struct moment now;
 	uint16_t input;
 };
 
@@ -72,7 +73,27 @@ void rehearsal_set_input(struct rehearsal *rehearsal, uint16_t input)
 
 void rehearsal_set_time(struct rehearsal *rehearsal, struct moment now)
 {
+	rehearsal->now = now;
 	translator_set_time(rehearsal->translator, now);
+}
+
+static void discard_all(struct rehearsal *rehearsal)
+{
+	for (uint16_t i = 0; i < rehearsal->mapping->output_count; i++)
+		discard(&rehearsal->packers[i], NULL);
+}
+
+void rehearsal_wait(struct rehearsal *rehearsal, int64_t wait_ns)
+{
+	const int64_t millisecond_ns = 1000000;
+	while (wait_ns > 0) {
+		const int64_t due_ms = translator_timer_ms(rehearsal->translator);
+		const int64_t due_ns = due_ms < 0 || due_ms > wait_ns / millisecond_ns ? wait_ns : due_ms * millisecond_ns;
+		wait_ns -= due_ns;
+		rehearsal_set_time(rehearsal, (struct moment){rehearsal->now.realtime_ns + due_ns, rehearsal->now.monotonic_ns + due_ns});
+		translator_run_timers(rehearsal->translator);
+		discard_all(rehearsal);
+	}
 }
 
 /* Of a line that is too long one byte too many is enough. */
@@ -82,8 +103,7 @@ static void run_line(struct rehearsal *rehearsal, struct span line)
 	if (text.len)
 		memcpy(rehearsal->line + SCAN_PAD, text.at, text.len);
 	translate_datagram(rehearsal->translator, rehearsal->input, rehearsal->line + SCAN_PAD, (uint32_t)text.len);
-	for (uint16_t i = 0; i < rehearsal->mapping->output_count; i++)
-		discard(&rehearsal->packers[i], NULL);
+	discard_all(rehearsal);
 }
 
 void rehearsal_run(struct rehearsal *rehearsal, struct span text)

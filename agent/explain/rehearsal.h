@@ -16,6 +16,8 @@ void rehearsal_free(struct rehearsal *rehearsal);
 /* The input whose tags and format the lines get from now on; at first the mapping's first. */
 void rehearsal_set_input(struct rehearsal *rehearsal, uint16_t input);
 void rehearsal_set_time(struct rehearsal *rehearsal, struct moment now);
+/* So much time passes, and what lifecycles do of themselves meanwhile is done. */
+void rehearsal_wait(struct rehearsal *rehearsal, int64_t wait_ns);
 
 /* Translates text: one line, or several; the last needs no newline. */
 void rehearsal_run(struct rehearsal *rehearsal, struct span text);

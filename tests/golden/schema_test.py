@@ -98,6 +98,7 @@ REFUSED = [
     ("a lifecycle without key", "lifecycles: {a: {enter: {a.b: c}}}"),
     ("a test without expectation", "tests: [{name: a, event: a.b}]"),
     ("a test with event and events", "tests: [{event: a.b, events: [a.b], expect: []}]"),
+    ("a wait without unit", "tests: [{event: a.b, wait: 5, expect: []}]"),
     ("an outcome that there is none of", "tests: [{event: a.b, expect: lost}]"),
 ]
 
