@@ -66,6 +66,7 @@ static const struct setting lifecycle_settings[] = {
 	 .takes = "map: identifier or glob to state",
 	 .help = "the state that an event brings; all other events move nothing"},
 	{.key = "transitions", .type = SETTING_OWN, .read = read_transitions, .takes = "map: state to list of states",
+	 .shown = "all are legal",
 	 .help = "which states may follow each; others are taken, and reported as lifecycle.invalid_transition"},
 	{.key = "active", .type = SETTING_TEXTS, .offset = offsetof(struct lifecycle_model, active),
 	 .help = "the states that in_flight counts and stuck_after watches"},

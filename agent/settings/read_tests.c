@@ -168,12 +168,12 @@ static const struct setting test_settings[] = {
 	{.key = "events", .type = SETTING_OWN, .read = read_events, .takes = "list of maps or texts",
 	 .shown = "required, or event",
 	 .help = "several events, in order"},
-	{.key = "expect", .type = SETTING_OWN, .flags = SETTING_REQUIRED, .read = read_expect,
-	 .takes = "list of texts, or an outcome",
-	 .help = "all metric lines, in any order, or the outcome of every event"},
 	{.key = "wait", .type = SETTING_DURATION, .offset = offsetof(struct test_model, wait_ns), .min = 0,
 	 .max = INT64_C(366) * 86400 * 1000000000, .fallback = "0s",
 	 .help = "the time that passes behind each event, for lifecycles"},
+	{.key = "expect", .type = SETTING_OWN, .flags = SETTING_REQUIRED, .read = read_expect,
+	 .takes = "list of texts, or an outcome",
+	 .help = "all metric lines, in any order, or the outcome of every event"},
 };
 
 const struct table test_table = {"a test", "tests[]", test_settings, ARRAY_LEN(test_settings)};
