@@ -23,7 +23,7 @@ static wide year_ns(int year)
 
 static bool is_in_range(wide ns)
 {
-	return ns >= year_ns(1678) && ns < year_ns(2262);
+	return ns >= year_ns(0) && ns < year_ns(10000);
 }
 
 /* Whether text looks like pattern, in which 0 stands for a digit. */
@@ -137,16 +137,29 @@ static bool number(struct span text, wide *ns, bool *is_known)
 	return is_in_range(*ns);
 }
 
-static void check_seconds(int64_t ns)
+static wide nanoseconds(const struct timestamp *timestamp)
+{
+	if (timestamp->ns >= second_ns)
+		fuzz_fail("%u nanoseconds of a second", timestamp->ns);
+	return timestamp->seconds * second_ns + timestamp->ns;
+}
+
+static void check_between(const struct timestamp *begin, const struct timestamp *end)
+{
+	/* Half up: towards the larger number. */
+	const wide moved = nanoseconds(end) - nanoseconds(begin) + 500000 + (wide)1000000 * INT64_MAX;
+	const int64_t got = timestamp_between_ms(begin, end), want = (int64_t)(moved / 1000000 - INT64_MAX);
+	if (got != want)
+		fuzz_fail("got %lld ms, want %lld ms", (long long)got, (long long)want);
+}
+
+static void check_seconds(int64_t ms)
 {
 	char got[TIMESTAMP_SECONDS_MAX];
 	char want[64];
-	const size_t got_len = timestamp_write_seconds(got, ns);
+	const size_t got_len = timestamp_write_seconds(got, ms);
 	if (got_len > TIMESTAMP_SECONDS_MAX)
 		fuzz_fail("%zu characters", got_len);
-	/* Half up: towards the larger number. */
-	const wide moved = (wide)ns + 500000 + (wide)1000000 * INT64_MAX;
-	const int64_t ms = (int64_t)(moved / 1000000 - INT64_MAX);
 	const uint64_t most = ms < 0 ? -(uint64_t)ms : (uint64_t)ms;
 	int len = snprintf(want, sizeof(want), "%s%llu.%03llu", ms < 0 ? "-" : "", (unsigned long long)(most / 1000),
 	                   (unsigned long long)(most % 1000));
@@ -154,17 +167,19 @@ static void check_seconds(int64_t ns)
 		len--;
 	len -= want[len - 1] == '.';
 	if (!span_equal((struct span){got, got_len}, (struct span){want, (size_t)len}))
-		fuzz_fail("%lld ns: got %.*s, want %.*s", (long long)ns, (int)got_len, got, len, want);
+		fuzz_fail("%lld ms: got %.*s, want %.*s", (long long)ms, (int)got_len, got, len, want);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	int64_t got = 0;
+	static const struct timestamp some = {1714564800, 123456789};
+	struct timestamp got;
+	int64_t ms;
 	wide want = 0;
 	bool is_known = true;
-	if (size == sizeof(got) + 1 && data[0] == '#') {
-		memcpy(&got, data + 1, sizeof(got));
-		check_seconds(got);
+	if (size == sizeof(ms) + 1 && data[0] == '#') {
+		memcpy(&ms, data + 1, sizeof(ms));
+		check_seconds(ms);
 		return 0;
 	}
 	if (size >= TEXT_MAX)
@@ -175,10 +190,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	const bool should_be = text.len > 4 && text.at[4] == '-' ? calendar(text, &want) : number(text, &want, &is_known);
 	if (is_known && is_time != should_be)
 		fuzz_fail("%s: %s", shown(text), is_time ? "taken for a time" : "taken for no time");
-	if (is_known && is_time && got != want)
-		fuzz_fail("%s: got %lld, want %lld", shown(text), (long long)got, (long long)want);
-	if (is_time)
-		check_seconds(got);
+	if (is_known && is_time && nanoseconds(&got) != want)
+		fuzz_fail("%s: got %lld s and %u ns, want %lld s", shown(text), (long long)got.seconds, got.ns,
+		          (long long)(want / second_ns));
+	if (is_time) {
+		check_between(&some, &got);
+		check_between(&got, &some);
+		check_seconds(timestamp_between_ms(&some, &got));
+	}
 	fuzz_free(copy, 0);
 	return 0;
 }
