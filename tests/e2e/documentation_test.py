@@ -7,7 +7,7 @@ What a block is, is said by its language:
     (none), statsd    output: of the command above it, or of the agent's terminal; VARIES says what may differ
     yaml              a configuration: `statsidecar check`, and its tests where it has rules
     json, logfmt      events: `statsidecar explain` takes each line for one, by the page's configuration file, or the pack tasker
-    python, ruby, c   run, or compiled; PRELUDES has what such a fragment takes for granted
+    python, ruby, c   run, or compiled; PRELUDES has what such a fragment takes for granted; a comment that is a value is one
     crontab           its commands are run
     any               whose first line is a file's name (`# /etc/statsidecar/statsidecar.yaml`): that file, for what comes after
 
@@ -308,13 +308,13 @@ class Reading:
 
     def python(self, block):
         self.need_agent("8127")
-        self.machine.write("page.py", block.text)
+        self.machine.write("page.py", said(block.text, "assert {0} == {1}, {0}"))
         self.printed = self.machine.run("PYTHONPATH=clients/python /usr/bin/python3 -W error page.py")
 
     def ruby(self, block):
         self.need_agent("8127")
         words = ruby_with_activesupport() if "forward_notifications" in block.text else ruby()
-        self.machine.write("page.rb", PRELUDES.get((block.page.name, "ruby"), "") + block.text)
+        self.machine.write("page.rb", PRELUDES.get((block.page.name, "ruby"), "") + said(block.text, "{0} == {1} or raise {0}.inspect"))
         self.printed = self.machine.run(" ".join([*words, "-I", "clients/ruby", "page.rb"]))
 
     def c(self, block):
@@ -345,6 +345,13 @@ KINDS = {
     "ruby": Reading.ruby,
     "c": Reading.c,
 }
+
+
+def said(code, check):
+    """The code, with a check wherever a comment says what a line gives: `publisher.dropped      # 0`."""
+    return re.sub(
+        r"^([\w.]+) +# (\d+|\{[^}]*\})(?:;.*)?$", lambda match: check.format(match.group(1), match.group(2)), code, flags=re.MULTILINE
+    )
 
 
 def joined(text):
