@@ -91,6 +91,9 @@ def value_of(rng, key):
         ])  # fmt: skip
     if key == "exception":
         return rng.choice([["Net::OpenTimeout", "m"], [], ["E"], "x"])
+    if key in ("exception_class", "error_class") and rng.random() < 0.5:
+        part = rng.choice(sum(ERROR_TYPES.values(), []))
+        return "Some::" + rng.choice([part, part.lower(), part.upper()]) + "Exception"
     if key in TEXTS:
         return rng.choice(WORDS)
     numbers = [0, 1, 2, 3, 10, -1, Decimal("1.25"), Decimal("0.0015"), Decimal("12345678901234567890.125")]
