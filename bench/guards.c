@@ -10,6 +10,7 @@
 #include <sysexits.h>
 #include <time.h>
 
+#include "base/bounds.h"
 #include "base/hash.h"
 #include "emit/guard.h"
 
@@ -20,7 +21,7 @@ enum {
 };
 
 struct value {
-	char text[24];
+	char text[24 + SCAN_PAD];
 	size_t len;
 };
 

@@ -8,9 +8,9 @@
 int lifecycle_event_init(struct lifecycle_event *event, const struct fieldset *fields, uint32_t line_max)
 {
 	*event = (struct lifecycle_event){.fields = fields, .unescaped_size = line_max};
-	event->present_words = (fields->count + 63) / 64;
+	event->present_size = (fields->count + PRESENT_BLOCK - 1) / PRESENT_BLOCK * PRESENT_BLOCK;
 	event->values = calloc(fields->count, sizeof(*event->values));
-	event->present = calloc(event->present_words, sizeof(*event->present));
+	event->present = calloc(event->present_size, sizeof(*event->present));
 	/* Pads before and behind: resolved texts are read by the same vector loads as the line. */
 	char *text = calloc(1, (size_t)line_max + 2 * SCAN_PAD);
 	if (text)

@@ -23,17 +23,33 @@ struct value {
 	uint8_t escapes;
 };
 
+/* What stood between two values of the last events: `,"step_name":` or `, "step_name": `, up to the next value. Producers write the
+ * same keys in the same order again and again, so that one comparison mostly tells the key. */
+struct key_guess {
+	uint64_t bytes[4];
+	uint64_t mask[4];
+	const void *level; /* what kind of object it stood in; NULL: nothing is known */
+	uint16_t location;
+	uint16_t len;
+};
+
+enum { KEY_GUESSES = 32 };
+
+/* Presence is forgotten so many locations at a time. */
+enum { PRESENT_BLOCK = 64 };
+
 struct lifecycle_event {
 	const struct fieldset *fields;
 	struct value *values;  /* by location; valid where the presence bit is set */
-	uint64_t *present;     /* one bit a location: given and not null */
-	uint32_t present_words;
+	uint8_t *present;      /* by location: given and not null */
+	uint32_t present_size; /* whole blocks of PRESENT_BLOCK */
 	struct value bare;     /* logfmt: the bare word that may identify; len 0: none */
 	bool is_bare_first;    /* it was the line's first word */
 	struct span tags;      /* StatsD: what stands behind `|#` */
 	char *unescaped;       /* where texts with escapes are written out; as large as the longest line */
 	uint32_t unescaped_len;
 	uint32_t unescaped_size;
+	struct key_guess guesses[KEY_GUESSES]; /* by number of the key in its event */
 };
 
 int lifecycle_event_init(struct lifecycle_event *event, const struct fieldset *fields, uint32_t line_max)
@@ -42,8 +58,9 @@ void lifecycle_event_fini(struct lifecycle_event *event);
 
 static inline void event_reset(struct lifecycle_event *event)
 {
-	for (uint32_t i = 0; i < event->present_words; i++)
-		event->present[i] = 0;
+	memset(event->present, 0, PRESENT_BLOCK);
+	for (uint32_t at = PRESENT_BLOCK; at < event->present_size; at += PRESENT_BLOCK)
+		memset(event->present + at, 0, PRESENT_BLOCK);
 	event->bare.len = 0;
 	event->tags.len = 0;
 	event->unescaped_len = 0;
@@ -51,18 +68,18 @@ static inline void event_reset(struct lifecycle_event *event)
 
 static inline bool event_has(const struct lifecycle_event *event, uint16_t location)
 {
-	return event->present[location >> 6] >> (location & 63) & 1;
+	return event->present[location];
 }
 
 static inline void event_set(struct lifecycle_event *event, uint16_t location, struct value value)
 {
 	event->values[location] = value;
-	event->present[location >> 6] |= (uint64_t)1 << (location & 63);
+	event->present[location] = true;
 }
 
 static inline void event_clear(struct lifecycle_event *event, uint16_t location)
 {
-	event->present[location >> 6] &= ~((uint64_t)1 << (location & 63));
+	event->present[location] = false;
 }
 
 /* Forgets what was kept below a location: its key came again. */

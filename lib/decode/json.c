@@ -10,7 +10,8 @@
 /* What is being read, a level of nesting each. node is NULL below what nobody asked for. */
 struct level {
 	const struct fieldset_node *node;
-	uint32_t index; /* the element's number */
+	const void *keys; /* tells objects apart whose keys lead to other places; NULL in arrays */
+	uint32_t index;   /* the element's number */
 	bool is_array;
 };
 
@@ -36,22 +37,39 @@ static __attribute__((noinline, cold)) int fail(struct json_reader *reader, uint
 	return -1;
 }
 
-/* The newline behind the line is no blank, so this always ends. */
+/* Where blanks from `at` on end: at the newline behind the line at the latest, which is none. */
+INLINE bool is_blank(char c)
+{
+	return c == ' ' || c == '\t' || c == '\r';
+}
+
+static __attribute__((noinline)) uint32_t blanks_end(const char *text, uint32_t at)
+{
+	while (is_blank(text[at]))
+		at++;
+	return at;
+}
+
+/* Most producers write none: the cursor is asked for what should stand there first, and for blanks only where it does not. */
 INLINE void pass_blanks(struct cursor *cursor)
 {
-	while (unlikely((unsigned char)cursor->text[cursor->at] <= ' ')) {
-		const char c = cursor->text[cursor->at];
-		if (c != ' ' && c != '\t' && c != '\r')
-			return;
-		cursor->at++;
-	}
+	cursor->at = blanks_end(cursor->text, cursor->at);
+	while (*cursor->mark < cursor->at) /* tabs and carriage returns are marked */
+		cursor->mark++;
+}
+
+/* Whether the byte stands there, blanks before it passed. */
+INLINE bool is_at(struct cursor *cursor, char byte)
+{
+	if (likely(cursor->text[cursor->at] == byte))
+		return true;
+	pass_blanks(cursor);
+	return cursor->text[cursor->at] == byte;
 }
 
 static void skip_blanks(struct json_reader *reader)
 {
-	struct cursor cursor = {reader->text, reader->mark, reader->at};
-	pass_blanks(&cursor);
-	reader->at = cursor.at;
+	reader->at = blanks_end(reader->text, reader->at);
 }
 
 static int fail_in_string(struct json_reader *reader, uint32_t at)
@@ -95,8 +113,6 @@ static __attribute__((noinline)) int read_escapes(struct json_reader *reader, st
 INLINE int read_string(struct json_reader *reader, struct cursor *cursor, struct string *string)
 {
 	const uint32_t *mark = cursor->mark;
-	while (unlikely(*mark < cursor->at)) /* tabs and carriage returns between tokens */
-		mark++;
 	const uint32_t end = mark[1];
 	string->at = cursor->at + 1;
 	/* Behind the last mark stands the line's end, which is a newline and no quote. */
@@ -179,7 +195,7 @@ INLINE int read_key(struct json_reader *reader, struct cursor *cursor, const str
                     const struct fieldset_node *node, uint16_t *location)
 {
 	struct string key;
-	if (unlikely(cursor->text[cursor->at] != '"'))
+	if (unlikely(!is_at(cursor, '"')))
 		return fail(reader, cursor->at, "a key in double quotes is missing");
 	if (unlikely(read_string(reader, cursor, &key)))
 		return -1;
@@ -190,8 +206,7 @@ INLINE int read_key(struct json_reader *reader, struct cursor *cursor, const str
 		else
 			*location = child_by_escaped_key(fields, node, cursor->text, &key);
 	}
-	pass_blanks(cursor);
-	if (unlikely(cursor->text[cursor->at] != ':'))
+	if (unlikely(!is_at(cursor, ':')))
 		return fail(reader, cursor->at, "a colon is missing behind the key");
 	cursor->at++;
 	return 0;
@@ -224,25 +239,56 @@ INLINE int read_word(struct json_reader *reader, struct cursor *cursor, struct l
 	return fail_value(reader, cursor->at);
 }
 
-INLINE int read_scalar(struct json_reader *reader, struct cursor *cursor, struct lifecycle_event *event, uint16_t location)
+/* What is no text, object or array. */
+INLINE int read_number_or_word(struct json_reader *reader, struct cursor *cursor, struct lifecycle_event *event, uint16_t location)
 {
 	const char *text = cursor->text;
 	const uint32_t start = cursor->at;
-	if (likely(text[start] == '"')) {
-		struct string string;
-		if (unlikely(read_string(reader, cursor, &string)))
-			return -1;
-		event_set(event, location, (struct value){text + string.at, string.len, VALUE_STRING,
-		                                          string.has_escapes ? ESCAPES_JSON : ESCAPES_NONE});
-		return 0;
-	}
-	if (is_digit(text[start]) || text[start] == '-') {
-		if (unlikely(read_number(reader, cursor)))
-			return -1;
-		event_set(event, location, (struct value){text + start, cursor->at - start, VALUE_NUMBER, ESCAPES_NONE});
-		return 0;
-	}
-	return read_word(reader, cursor, event, location);
+	if (unlikely(!is_digit(text[start]) && text[start] != '-'))
+		return read_word(reader, cursor, event, location);
+	if (unlikely(read_number(reader, cursor)))
+		return -1;
+	event_set(event, location, (struct value){text + start, cursor->at - start, VALUE_NUMBER, ESCAPES_NONE});
+	return 0;
+}
+
+INLINE int read_text(struct json_reader *reader, struct cursor *cursor, struct lifecycle_event *event, uint16_t location)
+{
+	struct string string;
+	if (unlikely(read_string(reader, cursor, &string)))
+		return -1;
+	event_set(event, location, (struct value){cursor->text + string.at, string.len, VALUE_STRING,
+	                                          string.has_escapes ? ESCAPES_JSON : ESCAPES_NONE});
+	return 0;
+}
+
+/* Objects of which nothing is asked for. */
+static const char unknown_keys = 0;
+
+INLINE bool guess_holds(const struct key_guess *guess, const struct level *level, const char *at)
+{
+	uint64_t bytes[4];
+	uint64_t difference = 0;
+	memcpy(bytes, at, sizeof(bytes));
+	for (int i = 0; i < 4; i++)
+		difference |= (bytes[i] ^ guess->bytes[i]) & guess->mask[i];
+	return difference == 0 && guess->level == level->keys;
+}
+
+/* The key that began at `from` is read, up to its value. What has marks beside the key's quotes is no guess. */
+static __attribute__((noinline)) void guess_set(struct key_guess *guess, const struct level *level, const char *from, size_t len,
+                                                uint16_t location)
+{
+	char *const mask = (char *)guess->mask;
+	guess->level = NULL;
+	if (len > sizeof(guess->bytes))
+		return;
+	memcpy(guess->bytes, from, sizeof(guess->bytes));
+	memset(mask, 0xff, len);
+	memset(mask + len, 0, sizeof(guess->mask) - len);
+	guess->level = level->keys;
+	guess->location = location;
+	guess->len = (uint16_t)len;
 }
 
 /* Opens the object or array at the cursor as one more level. */
@@ -255,10 +301,10 @@ INLINE int open_level(struct json_reader *reader, struct cursor *cursor, struct 
 	level->is_array = cursor->text[cursor->at] == '[';
 	level->index = 0;
 	level->node = (location == FIELDSET_NONE && depth) || !node->table ? NULL : node;
+	level->keys = level->is_array ? NULL : level->node ? (const void *)level->node : &unknown_keys;
 	event_set(event, location, (struct value){cursor->text + cursor->at, 0, level->is_array ? VALUE_ARRAY : VALUE_OBJECT,
 	                                          ESCAPES_NONE});
 	cursor->at++;
-	pass_blanks(cursor);
 	return 0;
 }
 
@@ -281,39 +327,60 @@ int json_read_event(struct json_reader *reader, struct lifecycle_event *event)
 	const char *const text = reader->text;
 	struct cursor cursor = {text, reader->mark, reader->at};
 	struct level *top = levels;
+	struct key_guess *guess = event->guesses;
+	struct key_guess *const last_guess = guess + KEY_GUESSES - 1; /* of all further keys */
 	uint16_t location = 0;
 
+	while (*cursor.mark < cursor.at) /* tabs and carriage returns before the brace */
+		cursor.mark++;
 	if (unlikely(open_level(reader, &cursor, event, top, 0, location)))
 		return -1;
-	if (text[cursor.at] == '}')
+	if (unlikely(text[cursor.at] != '"') && is_at(&cursor, '}'))
 		goto close;
 key:
-	if (unlikely(read_key(reader, &cursor, fields, top->node, &location)))
-		return -1;
+	/* From the brace or comma on, so that one is never taken for the other. */
+	if (likely(guess_holds(guess, top, text + cursor.at - 1))) {
+		cursor.at += guess->len - 1u;
+		cursor.mark += 2;
+		location = guess->location;
+	} else {
+		const struct cursor from = {text, cursor.mark, cursor.at - 1};
+		if (unlikely(read_key(reader, &cursor, fields, top->node, &location)))
+			return -1;
+		while (text[cursor.at] == ' ')
+			cursor.at++;
+		if (cursor.mark == from.mark + 2)
+			guess_set(guess, top, text + from.at, cursor.at - from.at, location);
+	}
+	guess += guess < last_guess;
 value:
-	pass_blanks(&cursor);
 	/* A key that came before: what was kept below it is gone too. */
 	if (unlikely(location != FIELDSET_NONE && event_has(event, location)))
 		event_clear_below(event, &fields->nodes[location]);
-	if (unlikely((text[cursor.at] | 0x20) == '{')) { /* { or [, which differ in that bit */
+scalar:
+	if (likely(text[cursor.at] == '"')) {
+		if (unlikely(read_text(reader, &cursor, event, location)))
+			return -1;
+	} else if (unlikely((text[cursor.at] | 0x20) == '{')) { /* { or [, which differ in that bit */
 		top++;
 		if (unlikely(open_level(reader, &cursor, event, top, (uint32_t)(top - levels), location)))
 			return -1;
-		if (text[cursor.at] == (top->is_array ? ']' : '}'))
+		if (is_at(&cursor, top->is_array ? ']' : '}'))
 			goto close;
 		if (!top->is_array)
 			goto key;
 		location = element_location(fields, top);
 		goto value;
-	}
-	if (unlikely(read_scalar(reader, &cursor, event, location)))
-		return -1;
-next:
-	pass_blanks(&cursor);
-	if (likely(text[cursor.at] == ',')) {
-		cursor.at++;
+	} else if (unlikely(is_blank(text[cursor.at]))) {
 		pass_blanks(&cursor);
-		if (!top->is_array)
+		goto scalar;
+	} else if (unlikely(read_number_or_word(reader, &cursor, event, location))) {
+		return -1;
+	}
+next:
+	if (likely(is_at(&cursor, ','))) {
+		cursor.at++;
+		if (likely(!top->is_array))
 			goto key;
 		top->index++;
 		location = element_location(fields, top);
@@ -342,8 +409,8 @@ int64_t json_check_batch(struct json_reader *reader)
 	static struct fieldset_node root;
 	static const struct fieldset nothing = {&root, 1};
 	struct value value;
-	uint64_t present = 0;
-	struct lifecycle_event event = {.fields = &nothing, .values = &value, .present = &present, .present_words = 1};
+	uint8_t present = 0;
+	struct lifecycle_event event = {.fields = &nothing, .values = &value, .present = &present};
 	int64_t count = 0;
 
 	reader->outer = 1;

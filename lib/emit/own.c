@@ -55,8 +55,9 @@ static char *put_list(const struct mapping *mapping, const struct wire *wire, co
 {
 	for (uint16_t i = 0; i < list->count; i++) {
 		const struct tag *tag = &list->items[i];
+		const struct tag_step *step = &wire->steps[tag->id];
 		if (tag->is_constant && keys_take(keys, mapping->tag_keys[tag->key]))
-			out = put(out, wire->tag_constants[tag->id]);
+			out = put(out, (struct span){step->head, step->head_len});
 	}
 	return out;
 }

@@ -2,29 +2,30 @@
 
 #include "base/utf8.h"
 
-#ifdef __SSE2__
-#include <emmintrin.h>
-#endif
-
 enum { STAYS, REPLACED, CHECKED };
 
 #define SIXTEEN(byte) {[0 ... 15] = byte}
 #define EVERYWHERE [0 ... 31] = REPLACED, [127] = REPLACED, ['|'] = REPLACED, [128 ... 255] = CHECKED
 
 /* SPEC section 4: what each dialect keeps for itself. Plain StatsD has no tags. */
-#define DOGSTATSD_VALUE {{EVERYWHERE, [','] = REPLACED}, {SIXTEEN('|'), SIXTEEN(','), SIXTEEN(','), SIXTEEN(','), SIXTEEN(','), SIXTEEN(',')}}
-#define DOGSTATSD_KEY {{EVERYWHERE, [','] = REPLACED, [':'] = REPLACED}, {SIXTEEN('|'), SIXTEEN(','), SIXTEEN(':'), SIXTEEN(':'), SIXTEEN(':'), SIXTEEN(':')}}
-#define GRAPHITE                                                                                                           \
-	{{EVERYWHERE, [';'] = REPLACED, [':'] = REPLACED, ['='] = REPLACED, ['~'] = REPLACED, [' '] = REPLACED},               \
-	 {SIXTEEN('|'), SIXTEEN(';'), SIXTEEN(':'), SIXTEEN('='), SIXTEEN('~'), SIXTEEN(' ')}}
-#define INFLUXDB                                                                                                           \
-	{{EVERYWHERE, [','] = REPLACED, [':'] = REPLACED, ['='] = REPLACED, ['\\'] = REPLACED, [' '] = REPLACED},              \
-	 {SIXTEEN('|'), SIXTEEN(','), SIXTEEN(':'), SIXTEEN('='), SIXTEEN('\\'), SIXTEEN(' ')}}
-#define LIBRATO                                                                                                            \
-	{{EVERYWHERE, ['#'] = REPLACED, [','] = REPLACED, [':'] = REPLACED, ['='] = REPLACED}, {SIXTEEN('|'), SIXTEEN('#'), SIXTEEN(','), SIXTEEN(':'), SIXTEEN('='), SIXTEEN('=')}}
-#define SIGNALFX                                                                                                           \
-	{{EVERYWHERE, ['['] = REPLACED, [']'] = REPLACED, [','] = REPLACED, [':'] = REPLACED, ['='] = REPLACED},               \
-	 {SIXTEEN('|'), SIXTEEN('['), SIXTEEN(']'), SIXTEEN(','), SIXTEEN(':'), SIXTEEN('=')}}
+#define DOGSTATSD_VALUE {{EVERYWHERE, [','] = REPLACED}, {SIXTEEN('|'), SIXTEEN(',')}, 2}
+#define DOGSTATSD_KEY   {{EVERYWHERE, [','] = REPLACED, [':'] = REPLACED}, {SIXTEEN('|'), SIXTEEN(','), SIXTEEN(':')}, 3}
+#define GRAPHITE                                                                                             \
+	{{EVERYWHERE, [';'] = REPLACED, [':'] = REPLACED, ['='] = REPLACED, ['~'] = REPLACED, [' '] = REPLACED}, \
+	 {SIXTEEN('|'), SIXTEEN(';'), SIXTEEN(':'), SIXTEEN('='), SIXTEEN('~'), SIXTEEN(' ')},                   \
+	 6}
+#define INFLUXDB                                                                                              \
+	{{EVERYWHERE, [','] = REPLACED, [':'] = REPLACED, ['='] = REPLACED, ['\\'] = REPLACED, [' '] = REPLACED}, \
+	 {SIXTEEN('|'), SIXTEEN(','), SIXTEEN(':'), SIXTEEN('='), SIXTEEN('\\'), SIXTEEN(' ')},                   \
+	 6}
+#define LIBRATO                                                                              \
+	{{EVERYWHERE, ['#'] = REPLACED, [','] = REPLACED, [':'] = REPLACED, ['='] = REPLACED},   \
+	 {SIXTEEN('|'), SIXTEEN('#'), SIXTEEN(','), SIXTEEN(':'), SIXTEEN('=')},                 \
+	 5}
+#define SIGNALFX                                                                                             \
+	{{EVERYWHERE, ['['] = REPLACED, [']'] = REPLACED, [','] = REPLACED, [':'] = REPLACED, ['='] = REPLACED}, \
+	 {SIXTEEN('|'), SIXTEEN('['), SIXTEEN(']'), SIXTEEN(','), SIXTEEN(':'), SIXTEEN('=')},                   \
+	 6}
 
 const struct sanitiser sanitise_tag_key[DIALECT_COUNT] = {
 	[DIALECT_DOGSTATSD] = DOGSTATSD_KEY, [DIALECT_STATSD] = DOGSTATSD_KEY, [DIALECT_GRAPHITE] = GRAPHITE,
@@ -88,17 +89,11 @@ static inline __m128i load_end(const char *at, size_t len)
 size_t sanitise(char *out, const struct sanitiser *sanitiser, struct span text, size_t limit)
 {
 	const size_t end = text.len < limit ? text.len : limit;
-	const __m128i space = _mm_set1_epi8(0x20);
-	const __m128i del = _mm_set1_epi8(0x7f);
 	for (size_t at = 0; at < end; at += 16) {
 		const size_t left = end - at;
 		const __m128i bytes = left >= 16 ? _mm_loadu_si128((const __m128i *)(const void *)(text.at + at))
 		                                 : load_end(text.at + at, left);
-		/* Signed, so that control bytes and those from 128 on are both below the blank. */
-		__m128i bad = _mm_or_si128(_mm_cmplt_epi8(bytes, space), _mm_cmpeq_epi8(bytes, del));
-		for (int i = 0; i < SANITISE_RESERVED; i++)
-			bad = _mm_or_si128(bad, _mm_cmpeq_epi8(bytes, _mm_load_si128((const __m128i *)(const void *)sanitiser->reserved[i])));
-		unsigned mask = (unsigned)_mm_movemask_epi8(bad);
+		unsigned mask = sanitise_suspects(sanitiser, bytes);
 		if (left < 16)
 			mask &= (1u << left) - 1;
 		if (mask)

@@ -4,15 +4,20 @@
 #ifndef STATSIDECAR_EMIT_SANITISE_H
 #define STATSIDECAR_EMIT_SANITISE_H
 
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
 #include "map/model.h"
 
 enum { SANITISE_RESERVED = 6 };
 
 /* What may not stand in a text of one use. */
 struct sanitiser {
-	uint8_t class[256];   /* 0: stays, 1: becomes `_`, 2: part of UTF-8 that must be checked */
-	/* Bytes beside the control bytes and 127, the last one repeated: a vector of sixteen each. */
+	uint8_t class[256]; /* 0: stays, 1: becomes `_`, 2: part of UTF-8 that must be checked */
+	/* Bytes beside the control bytes and 127: a vector of sixteen each. */
 	char reserved[SANITISE_RESERVED][16] __attribute__((aligned(16)));
+	uint8_t reserved_count;
 };
 
 extern struct sanitiser const sanitise_tag_key[DIALECT_COUNT];
@@ -21,6 +26,36 @@ extern struct sanitiser const sanitise_set; /* a set's value: | : , and control 
 
 /* The length written: the text's, cut at limit bytes on a character's boundary. */
 size_t sanitise(char *out, const struct sanitiser *sanitiser, struct span text, size_t limit);
+
+#ifdef __SSE2__
+/* One bit for each of the bytes that may have to be replaced. */
+static inline unsigned sanitise_suspects(const struct sanitiser *sanitiser, __m128i bytes)
+{
+	/* Signed, so that control bytes and those from 128 on are both below the blank. */
+	__m128i bad = _mm_or_si128(_mm_cmplt_epi8(bytes, _mm_set1_epi8(0x20)), _mm_cmpeq_epi8(bytes, _mm_set1_epi8(0x7f)));
+	for (unsigned i = 0; i < sanitiser->reserved_count; i++)
+		bad = _mm_or_si128(bad, _mm_cmpeq_epi8(bytes, _mm_load_si128((const __m128i *)(const void *)sanitiser->reserved[i])));
+	return (unsigned)_mm_movemask_epi8(bad);
+}
+#endif
+
+/* The same where SCAN_PAD bytes behind the text may be read: most values are short, and nothing in them is replaced. */
+static inline size_t sanitise_padded(char *out, const struct sanitiser *sanitiser, struct span text, size_t limit)
+{
+#ifdef __SSE2__
+	if (__builtin_expect(text.len <= 32 && text.len <= limit, 1)) {
+		const __m128i low = _mm_loadu_si128((const __m128i *)(const void *)text.at);
+		const __m128i high = _mm_loadu_si128((const __m128i *)(const void *)(text.at + 16));
+		const uint64_t suspects = sanitise_suspects(sanitiser, low) | (uint64_t)sanitise_suspects(sanitiser, high) << 16;
+		if (__builtin_expect((suspects & (((uint64_t)1 << text.len) - 1)) == 0, 1)) {
+			_mm_storeu_si128((__m128i *)(void *)out, low);
+			_mm_storeu_si128((__m128i *)(void *)(out + 16), high);
+			return text.len;
+		}
+	}
+#endif
+	return sanitise(out, sanitiser, text, limit);
+}
 
 /* A metric's name: every byte outside A-Za-z0-9_.- becomes `_`. */
 size_t sanitise_name(char *out, struct span text);

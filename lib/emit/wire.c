@@ -33,68 +33,91 @@ static void set_types(struct wire *wire, struct arena *arena)
 			wire->type[kind] = arena_copy(arena, wire->type[kind]);
 }
 
-struct tag_bytes {
-	struct span *heads;
-	struct span *constants;
+/* What is written while the steps of one dialect are. */
+struct steps {
+	const struct mapping *mapping;
+	enum dialect dialect;
+	struct arena *arena;
+	struct tag_step *items;  /* by tag id */
+	struct span *key_heads;  /* by key: `,key:`; at == NULL: not written yet */
 };
 
-static void set_tag(struct tag_bytes *bytes, const struct tag *tag, const struct mapping *mapping, enum dialect dialect,
-                    struct arena *arena)
+static struct span head_new(const struct steps *steps, struct span key, struct span constant)
 {
-	const struct span key = mapping->tag_keys[tag->key];
-	char *out = arena_alloc(arena, key.len + tag->constant.len + 2 + 4 * SCAN_PAD);
+	char *out = arena_alloc(steps->arena, key.len + constant.len + 2 + SCAN_PAD);
 	size_t len = 0;
-	out[len++] = tag_syntax[dialect].separator;
-	len += sanitise(out + len, &sanitise_tag_key[dialect], key, NAME_MAX_LEN);
-	out[len++] = tag_syntax[dialect].assign;
-	bytes->heads[tag->id] = (struct span){out, len};
-	if (!tag->is_constant)
-		return;
-	len += sanitise(out + len, &sanitise_tag_value[dialect], tag->constant, mapping->limits.tag_length);
-	bytes->constants[tag->id] = (struct span){out, len};
+	out[len++] = tag_syntax[steps->dialect].separator;
+	len += sanitise(out + len, &sanitise_tag_key[steps->dialect], key, NAME_MAX_LEN);
+	out[len++] = tag_syntax[steps->dialect].assign;
+	if (constant.len)
+		len += sanitise(out + len, &sanitise_tag_value[steps->dialect], constant, steps->mapping->limits.tag_length);
+	return (struct span){out, len};
 }
 
-static void set_list(struct tag_bytes *bytes, const struct tag_list *list, const struct mapping *mapping, enum dialect dialect,
-                     struct arena *arena)
+static void set_step(struct steps *steps, const struct tag *tag)
+{
+	const struct span key = steps->mapping->tag_keys[tag->key];
+	struct tag_step *step = &steps->items[tag->id];
+	struct span head;
+	*step = (struct tag_step){.tag = tag, .key = tag->key, .is_repeat = tag->is_repeat, .kind = TAG_STEP_TEMPLATE};
+	if (tag->is_constant) {
+		step->kind = TAG_STEP_CONSTANT;
+		head = head_new(steps, key, tag->constant);
+	} else {
+		if (!steps->key_heads[tag->key].at)
+			steps->key_heads[tag->key] = head_new(steps, key, (struct span){NULL, 0});
+		head = steps->key_heads[tag->key];
+	}
+	if (!tag->is_constant && tag->value.count == 1 && !tag->value.parts[0].literal.at) {
+		step->kind = TAG_STEP_FIELD;
+		step->field = tag->value.parts[0].reference;
+	}
+	step->head = head.at;
+	step->head_len = (uint32_t)head.len;
+}
+
+static void set_list(struct steps *steps, const struct tag_list *list)
 {
 	for (uint16_t i = 0; i < list->count; i++)
-		set_tag(bytes, &list->items[i], mapping, dialect, arena);
+		set_step(steps, &list->items[i]);
 }
 
-static struct tag_bytes tag_bytes_new(const struct mapping *mapping, enum dialect dialect, struct arena *arena)
+static const struct tag_step *steps_new(const struct mapping *mapping, enum dialect dialect, struct arena *arena)
 {
-	struct tag_bytes bytes = {
-		.heads = arena_array(arena, mapping->tag_count, sizeof(*bytes.heads)),
-		.constants = arena_array(arena, mapping->tag_count, sizeof(*bytes.constants)),
+	struct steps steps = {
+		.mapping = mapping,
+		.dialect = dialect,
+		.arena = arena,
+		.items = arena_array(arena, mapping->tag_count, sizeof(*steps.items)),
+		.key_heads = arena_array(arena, mapping->tag_key_count, sizeof(*steps.key_heads)),
 	};
-	set_list(&bytes, &mapping->tags, mapping, dialect, arena);
+	set_list(&steps, &mapping->tags);
 	for (uint16_t i = 0; i < mapping->input_count; i++)
-		set_list(&bytes, &mapping->inputs[i].tags, mapping, dialect, arena);
+		set_list(&steps, &mapping->inputs[i].tags);
 	for (uint16_t i = 0; i < mapping->output_count; i++)
-		set_list(&bytes, &mapping->outputs[i].tags, mapping, dialect, arena);
+		set_list(&steps, &mapping->outputs[i].tags);
 	for (uint32_t r = 0; r < mapping->rule_count; r++) {
 		const struct rule *rule = &mapping->rules[r];
-		set_list(&bytes, &rule->tags, mapping, dialect, arena);
+		set_list(&steps, &rule->tags);
 		for (uint32_t m = 0; m < rule->metric_count; m++)
-			set_list(&bytes, &rule->metrics[m].tags, mapping, dialect, arena);
+			set_list(&steps, &rule->metrics[m].tags);
 	}
-	return bytes;
+	return steps.items;
 }
 
 struct wire *wires_new(const struct mapping *mapping, struct arena *arena)
 {
 	struct wire *wires = arena_array(arena, mapping->output_count, sizeof(*wires));
-	struct tag_bytes bytes[DIALECT_COUNT] = {{0}};
+	const struct tag_step *steps[DIALECT_COUNT] = {NULL};
 	for (uint16_t i = 0; i < mapping->output_count; i++) {
 		struct wire *wire = &wires[i];
 		const enum dialect dialect = mapping->outputs[i].dialect;
 		wire->form = &mapping->outputs[i];
 		set_types(wire, arena);
 		wire->suffix = arena_copy(arena, mapping->outputs[i].suffix);
-		if (!bytes[dialect].heads)
-			bytes[dialect] = tag_bytes_new(mapping, dialect, arena);
-		wire->tag_heads = bytes[dialect].heads;
-		wire->tag_constants = bytes[dialect].constants;
+		if (!steps[dialect])
+			steps[dialect] = steps_new(mapping, dialect, arena);
+		wire->steps = steps[dialect];
 		wire->separator = tag_syntax[dialect].separator;
 		wire->assign = tag_syntax[dialect].assign;
 		wire->open = arena_copy(arena, span_of(tag_syntax[dialect].open));

@@ -7,17 +7,33 @@
  *     librato     name#key=value,key=value:value|type|@rate
  *     signalfx    name[key=value,key=value]:value|type|@rate
  *
- * All its texts hang in an arena, so that they may be copied in whole vectors. Tags are written as `,key:value` each; the first separator is replaced where the dialect opens its tags otherwise. */
+ * All its texts hang in an arena, so that they may be copied in whole vectors. Tags are written as `,key:value` each; the first
+ * separator is replaced where the dialect opens its tags otherwise. */
 #ifndef STATSIDECAR_EMIT_WIRE_H
 #define STATSIDECAR_EMIT_WIRE_H
 
 #include "map/mapping.h"
 
+enum tag_step_kind {
+	TAG_STEP_CONSTANT, /* the head is all of it */
+	TAG_STEP_FIELD,    /* one field's text */
+	TAG_STEP_TEMPLATE,
+};
+
+/* How one tag of the mapping is written in a dialect. */
+struct tag_step {
+	const char *head; /* `,key:`, the same bytes for all tags of that key; of a constant tag `,key:value` */
+	const struct tag *tag;
+	uint32_t head_len;
+	struct reference field;
+	uint16_t key;
+	uint8_t kind;     /* enum tag_step_kind */
+	bool is_repeat;
+};
+
 struct wire {
 	const struct output_form *form;
-	struct span type[METRIC_KIND_COUNT]; /* `|c`; at == NULL: the dialect has no such metric */
-	const struct span *tag_heads;        /* by tag id: `,key:` */
-	const struct span *tag_constants;    /* by tag id: `,key:value`, where it is constant */
+	const struct tag_step *steps;        /* by tag id */
 	struct span open;                    /* before the first tag, instead of its separator */
 	struct span close;                   /* behind the last tag */
 	struct span suffix;                  /* the output's, behind everything */
@@ -26,6 +42,7 @@ struct wire {
 	bool has_tags;
 	bool has_tags_before_value;
 	bool has_signed_gauges; /* a sign is a change there: a negative gauge goes out as two lines */
+	struct span type[METRIC_KIND_COUNT]; /* `|c`; at == NULL: the dialect has no such metric */
 };
 
 /* One for each output of the mapping, in arena. */

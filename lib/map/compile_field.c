@@ -24,7 +24,7 @@ static void compile_classify(struct compiler *compiler, struct field_variant *va
 	for (size_t i = 0; i < model->pattern_count; i++) {
 		const struct classify_pattern_model *from = &model->patterns[i];
 		struct classify_pattern *to = &variant->patterns[i];
-		to->is = from->is.span;
+		to->is = arena_copy(compiler->mapping->arena, from->is.span);
 		to->find = arena_array(arena, from->find.count, sizeof(*to->find));
 		for (size_t k = 0; k < from->find.count; k++)
 			to->find[to->find_count++] = from->find.items[k].span;
@@ -52,9 +52,9 @@ static void compile_variant(struct compiler *compiler, struct field_variant *var
 	if (model->classify.span.at)
 		compile_classify(compiler, variant, model);
 	variant->has_default = model->default_value.span.at != NULL;
-	variant->default_value = model->default_value.span;
+	variant->default_value = arena_copy(compiler->mapping->arena, model->default_value.span);
 	variant->has_missing = model->missing.span.at != NULL;
-	variant->missing = model->missing.span;
+	variant->missing = arena_copy(compiler->mapping->arena, model->missing.span);
 }
 
 /* Whether working out field `from` can come to field `target`; path marks what has been walked. */

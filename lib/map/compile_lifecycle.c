@@ -18,7 +18,7 @@ static void add_state(struct compiler *compiler, struct lifecycle *lifecycle, co
 	if (lifecycle->state_count == ENTITY_STATES_MAX)
 		problem_add(compiler->problems, name->mark, "a lifecycle has %d states at most", ENTITY_STATES_MAX);
 	else
-		lifecycle->states[lifecycle->state_count++] = name->span;
+		lifecycle->states[lifecycle->state_count++] = arena_copy(compiler->mapping->arena, name->span);
 }
 
 static uint8_t need_state(struct compiler *compiler, const struct lifecycle *lifecycle, const struct text *name)
@@ -111,7 +111,7 @@ static void compile_in_flight(struct compiler *compiler, struct lifecycle *lifec
 static void compile_lifecycle(struct compiler *compiler, struct lifecycle *lifecycle, const struct lifecycle_model *model)
 {
 	struct mapping *mapping = compiler->mapping;
-	lifecycle->name = model->name.span;
+	lifecycle->name = arena_copy(mapping->arena, model->name.span);
 	lifecycle->model = model;
 	lifecycle->stuck_after_ms = model->stuck_after_ns / 1000000;
 	compile_states(compiler, lifecycle, model);

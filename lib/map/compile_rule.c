@@ -145,6 +145,7 @@ static void compile_metric(struct compiler *compiler, struct metric *metric, con
 		compile_value(compiler, metric, model);
 	compile_sample_rate(compiler, metric, &model->sample_rate);
 	compile_conditions(compiler, &metric->when, &model->when);
+	metric->has_conditions = metric->when.all_count || metric->when.any_count;
 	compile_tags(compiler, &metric->tags, &model->tags, TAGS_TEMPLATED);
 }
 

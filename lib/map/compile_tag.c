@@ -55,6 +55,7 @@ static void compile_value(struct compiler *compiler, struct tag *tag, const stru
 void compile_tags(struct compiler *compiler, struct tag_list *list, const struct tags_model *model, int kind)
 {
 	list->items = arena_array(compiler->mapping->arena, model->count, sizeof(*list->items));
+	list->first = compiler->mapping->tag_count;
 	list->count = 0;
 	for (size_t i = 0; i < model->count; i++) {
 		struct tag *tag = &list->items[list->count];

@@ -25,7 +25,7 @@ struct lifecycle;
 enum derived { DERIVED_LIFECYCLE, DERIVED_ENTITY, DERIVED_FROM, DERIVED_TO, DERIVED_STATE, DERIVED_COUNT };
 
 struct tag {
-	uint16_t id;      /* counts all tags of the mapping */
+	uint32_t id;      /* counts all tags of the mapping; those of a list follow each other */
 	uint16_t key;     /* index into tag_keys */
 	bool is_repeat;   /* a tag before it, in some list it can meet, has this key too: of one key the first counts */
 	bool is_constant; /* else its values come from events: counted against limits.tag_values */
@@ -38,38 +38,42 @@ bool tag_key_is_reserved(struct span key);
 
 struct tag_list {
 	struct tag *items;
+	uint32_t first; /* its id */
 	uint16_t count;
 };
 
 struct metric_value {
-	bool is_constant;
-	struct span constant; /* a number, as written */
+	struct span constant; /* a number, as it goes out */
 	struct reference field;
+	bool is_constant;
 };
 
 struct rule;
 
 struct metric {
-	uint8_t kind;  /* enum metric_kind */
-	int8_t shift;  /* the unit: value * 10^shift is what goes out */
-	struct span alert;    /* as DogStatsD writes it; len 0: not given */
-	struct span priority; /* likewise */
-	uint8_t status;       /* 0 ok, 1 warning, 2 critical, 3 unknown */
+	/* What every event asks for, in one line of the cache. */
+	struct rule *rule;
+	struct metric_value value;
+	struct tag_list tags; /* its own */
+	uint8_t kind;         /* enum metric_kind */
+	int8_t shift;         /* the unit: value * 10^shift is what goes out */
 	bool is_sampled;
 	bool shares_tail; /* none of its own tags has a key of the tags behind them */
-	struct template name;
-	struct metric_value value;
+	bool has_conditions;
+	/* What few ask for. */
+	uint8_t status;            /* 0 ok, 1 warning, 2 critical, 3 unknown */
+	bool has_text, has_aggregation_key, has_source;
 	uint32_t sample_threshold; /* of 2^32: below it the metric is emitted */
 	struct span sample_text;   /* `|@0.5` */
+	struct template name;
 	struct conditions when;
-	struct tag_list tags; /* its own */
+	struct span alert;    /* as DogStatsD writes it; len 0: not given */
+	struct span priority; /* likewise */
 	struct template text;
 	struct template aggregation_key;
 	struct template source;
-	bool has_text, has_aggregation_key, has_source;
-	struct rule *rule;
 	struct mark mark;
-};
+} __attribute__((aligned(64)));
 
 struct rule {
 	uint32_t index;
@@ -176,7 +180,7 @@ struct mapping {
 	struct span *tag_keys;
 	uint32_t *tag_limits;
 	uint16_t tag_key_count;
-	uint16_t tag_count;
+	uint32_t tag_count;
 	struct expectation *expectations;
 	uint32_t expectation_count;
 	struct legacy_name *legacy;

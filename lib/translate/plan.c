@@ -38,7 +38,7 @@ int plans_init(struct plans *plans, const struct mapping *mapping, struct render
 	*plans = (struct plans){.mapping = mapping, .renderer = renderer, .size = memory_size(mapping)};
 	plans->slot_mask = slot_count(mapping) - 1;
 	plans->slots = calloc((size_t)plans->slot_mask + 1, sizeof(*plans->slots));
-	plans->memory = calloc(1, plans->size);
+	plans->memory = calloc(1, plans->size + SCAN_PAD);
 	plans->matches = calloc((size_t)mapping->rule_count + 1, sizeof(*plans->matches));
 	if (plans->slots && plans->memory && plans->matches)
 		return 0;

@@ -1,0 +1,274 @@
+#include "decode/statsd.h"
+#include "emit/render_inside.h"
+
+const struct span render_other = {"__other__", 9};
+
+/* The keys that a line has so far: of one key the first tag counts. */
+struct seen {
+	uint16_t keys[2 * TAGS_MAX]; /* of the configuration, and of a relayed line */
+	unsigned count;
+};
+
+static inline bool seen_has(const struct seen *seen, uint16_t key)
+{
+	for (unsigned i = 0; i < seen->count; i++)
+		if (seen->keys[i] == key)
+			return true;
+	return false;
+}
+
+size_t render_template(struct renderer *renderer, const struct template *template, const struct sanitiser *sanitiser, char *out,
+                       size_t limit)
+{
+	size_t len = 0;
+	bool is_cut = false;
+	for (uint16_t i = 0; i < template->count; i++) {
+		const struct template_part *part = &template->parts[i];
+		struct span text = part->literal;
+		if (!text.at && !subject_text(renderer->subject, part->reference, &text))
+			return 0;
+		if (is_cut) /* what follows has no place, but must be there */
+			continue;
+		const size_t put = sanitise(out + len, sanitiser, text, limit - len);
+		is_cut = put < text.len;
+		len += put;
+	}
+	return len;
+}
+
+/* ---- limits.tag_values ---- */
+
+/* Once a key, whatever the dialects. */
+static void report_tag(struct renderer *renderer, uint16_t key, uint32_t limit)
+{
+	for (int dialect = 0; dialect < DIALECT_COUNT; dialect++)
+		if (renderer->tag_guards[dialect])
+			renderer->tag_guards[dialect][key].is_reported = true;
+	if (renderer->limited)
+		renderer->limited(renderer->context, renderer->mapping->tag_keys[key], limit);
+}
+
+static __attribute__((noinline)) size_t replace_value(struct renderer *renderer, const struct guard *guard, uint16_t key, char *value)
+{
+	renderer->values_limited[key]++;
+	if (!guard->is_reported)
+		report_tag(renderer, key, guard->limit);
+	memcpy(value, render_other.at, render_other.len);
+	return render_other.len;
+}
+
+/* The length of what is sent: the value itself, or what stands for it. */
+static inline size_t guard_value(struct renderer *renderer, uint16_t key, enum dialect dialect, char *value, size_t len)
+{
+	struct guard *guard = &renderer->tag_guards[dialect][key];
+	if (guard_admits(guard, hash_quick(&renderer->mapping->hash_key, (struct span){value, len})))
+		return len;
+	return replace_value(renderer, guard, key, value);
+}
+
+/* ---- tags ---- */
+
+/* The value of a tag that is no constant; 0 where nothing comes of it. */
+static inline size_t put_value(struct renderer *renderer, const struct tag_step *step, enum dialect dialect, char *out)
+{
+	const struct sanitiser *sanitiser = &sanitise_tag_value[dialect];
+	const size_t limit = renderer->mapping->limits.tag_length;
+	struct span text;
+	if (step->kind == TAG_STEP_TEMPLATE)
+		return render_template(renderer, &step->tag->value, sanitiser, out, limit);
+	if (!subject_text(renderer->subject, step->field, &text))
+		return 0;
+	return sanitise_padded(out, sanitiser, text, limit);
+}
+
+static inline char *put_list(struct renderer *renderer, const struct wire *wire, const struct tag_list *list, char *out,
+                             struct seen *seen)
+{
+	const enum dialect dialect = wire->form->dialect;
+	const struct tag_step *step = wire->steps + list->first;
+	for (const struct tag_step *end = step + list->count; step < end; step++) {
+		if (step->is_repeat && seen_has(seen, step->key))
+			continue;
+		char *value = put(out, (struct span){step->head, step->head_len});
+		if (step->kind != TAG_STEP_CONSTANT) {
+			const size_t len = put_value(renderer, step, dialect, value);
+			if (len == 0)
+				continue;
+			value += guard_value(renderer, step->key, dialect, value, len);
+		}
+		seen->keys[seen->count++] = step->key;
+		out = value;
+	}
+	return out;
+}
+
+/* The tags behind a metric's own. */
+static char *put_tail(struct renderer *renderer, const struct wire *wire, const struct rule *rule, char *out, struct seen *seen)
+{
+	const struct tag_list *const lists[] = {&rule->tags, renderer->input_tags, &renderer->mapping->tags, &wire->form->tags};
+	for (size_t i = 0; i < ARRAY_LEN(lists); i++)
+		if (lists[i]->count)
+			out = put_list(renderer, wire, lists[i], out, seen);
+	return out;
+}
+
+/* ---- the tags of a line that is relayed ---- */
+
+/* Whether an earlier tag of the line has this key. */
+static bool is_repeated(struct span tags, const char *before, struct span key)
+{
+	struct span other_key;
+	struct span value;
+	while (statsd_next_tag(&tags, &other_key, &value) && other_key.at < before)
+		if (span_equal(other_key, key))
+			return true;
+	return false;
+}
+
+/* The key's number where the configuration has it too, else UINT16_MAX. */
+static uint16_t known_key(const struct mapping *mapping, struct span key)
+{
+	for (uint16_t i = 0; i < mapping->tag_key_count; i++)
+		if (span_equal(mapping->tag_keys[i], key))
+			return i;
+	return UINT16_MAX;
+}
+
+static struct span guard_relayed(struct renderer *renderer, struct span key, struct span value)
+{
+	struct guard *guard;
+	if (!value.at || relay_admits(&renderer->relay, &renderer->mapping->hash_key, key, value, &guard))
+		return value;
+	renderer->values_limited[renderer->mapping->relay_key]++;
+	if (guard && !guard->is_reported) {
+		guard->is_reported = true;
+		if (renderer->limited)
+			renderer->limited(renderer->context, key, guard->limit);
+	}
+	return render_other;
+}
+
+/* One tag of a relayed line. A tag without value stays one in DogStatsD; the others know no such thing. */
+static char *put_relayed_tag(struct renderer *renderer, const struct wire *wire, struct span key, struct span value, char *out)
+{
+	const enum dialect dialect = wire->form->dialect;
+	value = guard_relayed(renderer, key, value);
+	*out++ = wire->separator;
+	out += sanitise(out, &sanitise_tag_key[dialect], key, NAME_MAX_LEN);
+	if (!value.at && dialect == DIALECT_DOGSTATSD)
+		return out;
+	*out++ = wire->assign;
+	if (!value.at || value.len == 0)
+		value = SPAN("true");
+	return out + sanitise(out, &sanitise_tag_value[dialect], value, renderer->mapping->limits.tag_length);
+}
+
+static char *put_relayed(struct renderer *renderer, const struct wire *wire, char *out, struct seen *seen)
+{
+	const struct span all = renderer->subject->event->tags;
+	char *const end = out + RENDER_MAX / 4;
+	const unsigned most = seen->count + TAGS_MAX;
+	struct span tags = all;
+	struct span key;
+	struct span value;
+	while (out < end && seen->count < most && statsd_next_tag(&tags, &key, &value)) {
+		const uint16_t known = known_key(renderer->mapping, key);
+		/* is_repeated() last: for each kept tag it looks at all before it, and of those there are few. */
+		if ((known != UINT16_MAX && seen_has(seen, known)) ||
+		    (wire->form->dialect == DIALECT_DOGSTATSD && tag_key_is_reserved(key)) || is_repeated(all, key.at, key))
+			continue;
+		out = put_relayed_tag(renderer, wire, key, value, out);
+		seen->keys[seen->count++] = known;
+	}
+	return out;
+}
+
+/* ---- all tags of a line ---- */
+
+/* `,key:value,key:value`: the metric's own, then the rule's, the input's, the global ones, the output's. */
+static inline char *put_tags(struct renderer *renderer, uint16_t output, const struct metric *metric, char *out)
+{
+	const struct wire *wire = &renderer->wires[output];
+	struct tail *tail = &renderer->tails[output];
+	struct seen seen;
+	seen.count = 0;
+	if (metric->tags.count)
+		out = put_list(renderer, wire, &metric->tags, out, &seen);
+	if (metric->kind == METRIC_RELAY)
+		out = put_relayed(renderer, wire, out, &seen);
+	if (!metric->shares_tail)
+		return put_tail(renderer, wire, metric->rule, out, &seen);
+	if (tail->rule != metric->rule || tail->epoch != renderer->subject->epoch) {
+		seen.count = 0;
+		tail->len = (size_t)(put_tail(renderer, wire, metric->rule, tail->text, &seen) - tail->text);
+		tail->rule = metric->rule;
+		tail->epoch = renderer->subject->epoch;
+	}
+	/* Two tags, mostly. */
+	memcpy(out, tail->text, 64);
+	if (__builtin_expect(tail->len > 64, 0))
+		memcpy(out + 64, tail->text + 64, tail->len - 64);
+	return out + tail->len;
+}
+
+char *render_tags(struct renderer *renderer, uint16_t output, const struct metric *metric, char *out)
+{
+	const struct wire *wire = &renderer->wires[output];
+	/* The first separator is written where the opening's last byte belongs. */
+	char *first = out + wire->open.len - 1;
+	char *end = put_tags(renderer, output, metric, first);
+	if (end == first)
+		return out;
+	for (size_t i = 0; i < wire->open.len; i++)
+		out[i] = wire->open.at[i];
+	return wire->close.len ? put(end, wire->close) : end;
+}
+
+/* ---- tags_in_name ---- */
+
+/* One tag's value as a segment of a name; 0 where nothing comes of it. */
+static size_t put_segment(struct renderer *renderer, const struct tag *tag, char *out)
+{
+	const struct sanitiser *sanitiser = &sanitise_tag_value[DIALECT_STATSD];
+	const size_t limit = renderer->mapping->limits.tag_length;
+	size_t len;
+	if (tag->is_constant)
+		len = sanitise(out, sanitiser, tag->constant, limit);
+	else
+		len = render_template(renderer, &tag->value, sanitiser, out, limit);
+	len = sanitise_name_value(out, (struct span){out, len});
+	return len == 0 || tag->is_constant ? len : guard_value(renderer, tag->key, DIALECT_STATSD, out, len);
+}
+
+/* The first that is there of those in list, from `from` on, that have this key. */
+static size_t put_segment_of(struct renderer *renderer, const struct tag_list *list, uint16_t from, uint16_t key, char *out)
+{
+	for (uint16_t i = from; i < list->count; i++) {
+		const size_t len = list->items[i].key == key ? put_segment(renderer, &list->items[i], out) : 0;
+		if (len)
+			return len;
+	}
+	return 0;
+}
+
+char *render_name_tags(struct renderer *renderer, const struct metric *metric, char *out)
+{
+	const struct tag_list *const lists[] = {&metric->tags, &metric->rule->tags};
+	struct seen seen;
+	seen.count = 0;
+	for (size_t list = 0; list < ARRAY_LEN(lists); list++) {
+		for (uint16_t i = 0; i < lists[list]->count; i++) {
+			const uint16_t key = lists[list]->items[i].key;
+			if (seen_has(&seen, key))
+				continue;
+			seen.keys[seen.count++] = key;
+			*out++ = '.';
+			size_t len = put_segment_of(renderer, lists[list], i, key, out);
+			if (len == 0 && list == 0)
+				len = put_segment_of(renderer, lists[1], 0, key, out);
+			out = len ? out + len : put_exactly(out, SPAN("none"));
+		}
+	}
+	return out;
+}
+
