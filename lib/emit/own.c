@@ -29,7 +29,7 @@ static char *put(char *out, struct span text)
 
 bool own_is_taken(const struct wire *wire, const struct own_metric *metric)
 {
-	if (!wire->has_tags && !wire->form->tags_in_name && metric->kind == METRIC_GAUGE && metric->tag_count)
+	if (!wire->has_tags_before_value && !wire->has_tags_after_value && !wire->has_tags_in_name && metric->kind == METRIC_GAUGE && metric->tag_count)
 		return false;
 	return wire_takes(wire, metric->name);
 }
@@ -41,7 +41,7 @@ static char *put_name(const struct wire *wire, const struct own_metric *metric, 
 	if (prefix.len)
 		end += sanitise_name(end, prefix);
 	end += sanitise_name(end, span_cut(metric->name, NAME_MAX_LEN - prefix.len));
-	for (uint16_t i = 0; wire->form->tags_in_name && i < metric->tag_count; i++) {
+	for (uint16_t i = 0; wire->has_tags_in_name && i < metric->tag_count; i++) {
 		const struct span value = span_cut(metric->tags[i].value, tag_length);
 		*end++ = '.';
 		end = value.len ? end + sanitise_name_value(end, value) : put(end, SPAN("none"));
@@ -66,7 +66,7 @@ static char *put_tags(const struct mapping *mapping, const struct wire *wire, co
 {
 	const enum dialect dialect = wire->form->dialect;
 	/* The first separator is written where the opening's last byte belongs. */
-	char *first = out + wire->open.len - 1;
+	char *first = out + wire->open_len - 1;
 	char *end = first;
 	struct keys keys = {.count = 0};
 	for (uint16_t i = 0; i < metric->tag_count; i++) {
@@ -82,8 +82,10 @@ static char *put_tags(const struct mapping *mapping, const struct wire *wire, co
 	end = put_list(mapping, wire, &wire->form->tags, &keys, end);
 	if (end == first)
 		return out;
-	put(out, wire->open);
-	return put(end, wire->close);
+	memcpy(out, wire->open, wire->open_len);
+	if (wire->close)
+		*end++ = wire->close;
+	return end;
 }
 
 size_t own_render(const struct mapping *mapping, const struct wire *wire, const struct own_metric *metric, char *out)
@@ -94,7 +96,7 @@ size_t own_render(const struct mapping *mapping, const struct wire *wire, const 
 	*end++ = ':';
 	end = put(end, metric->value);
 	end = put(end, wire->type[metric->kind]);
-	if (wire->has_tags && !wire->has_tags_before_value)
+	if (wire->has_tags_after_value)
 		end = put_tags(mapping, wire, metric, end);
 	return (size_t)(put(end, wire->suffix) - out);
 }

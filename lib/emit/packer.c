@@ -15,11 +15,6 @@ void packer_fini(struct packer *packer)
 	*packer = (struct packer){0};
 }
 
-static bool has_room(const struct packer *packer)
-{
-	return packer->used <= PACKER_SIZE && packer->count < PACKER_CUTS;
-}
-
 /* Moves what waits to the front. An output that is always one datagram behind never comes to the point where none is left
  * and the buffer is free as a whole. */
 static void close_up(struct packer *packer)
@@ -35,20 +30,16 @@ static void close_up(struct packer *packer)
 	packer->first = 0;
 }
 
-char *packer_reserve(struct packer *packer)
+char *packer_make_room(struct packer *packer)
 {
-	if (!has_room(packer)) {
-		packer->flush(packer, packer->context);
-		close_up(packer);
-		if (!has_room(packer))
-			return NULL;
-	}
-	return packer->buffer + packer->used;
+	packer->flush(packer, packer->context);
+	close_up(packer);
+	return packer_has_room(packer) ? packer->buffer + packer->used : NULL;
 }
 
 /* Begins a datagram with the line at `used`. An output that waits is flushed first; what that took has made the buffer free
  * from the front, where the line then belongs. */
-static void open_cut(struct packer *packer, size_t len)
+void packer_open_cut(struct packer *packer, size_t len)
 {
 	const uint32_t at = packer->used;
 	if (packer->count - packer->first >= packer->keep) {
@@ -57,21 +48,6 @@ static void open_cut(struct packer *packer, size_t len)
 			memmove(packer->buffer + packer->used, packer->buffer + at, len + 1);
 	}
 	packer->cuts[packer->count++] = (struct cut){packer->used, (uint32_t)len, 1};
-}
-
-/* The line stands right behind the newline that ends the open datagram: whether it belongs to that one or begins another, no
- * byte moves. */
-void packer_commit(struct packer *packer, size_t len)
-{
-	struct cut *open = packer->first < packer->count ? &packer->cuts[packer->count - 1] : NULL;
-	packer->buffer[packer->used + len] = '\n';
-	if (open && open->len + 1 + len <= packer->max_datagram) {
-		open->len += 1 + (uint32_t)len;
-		open->metrics++;
-	} else {
-		open_cut(packer, len);
-	}
-	packer->used += (uint32_t)len + 1;
 }
 
 uint32_t packer_pending(const struct packer *packer)

@@ -41,12 +41,36 @@ struct packer {
 int packer_init(struct packer *packer, uint32_t max_datagram) __attribute__((warn_unused_result));
 void packer_fini(struct packer *packer);
 
+/* The slow parts of the two below. */
+char *packer_make_room(struct packer *packer);
+void packer_open_cut(struct packer *packer, size_t len);
+
+static inline bool packer_has_room(const struct packer *packer)
+{
+	return packer->used <= PACKER_SIZE && packer->count < PACKER_CUTS;
+}
+
 /* Room for RENDER_MAX bytes, flushing where it must; NULL where the output holds too much already. */
-char *packer_reserve(struct packer *packer);
+static inline char *packer_reserve(struct packer *packer)
+{
+	return __builtin_expect(packer_has_room(packer), 1) ? packer->buffer + packer->used : packer_make_room(packer);
+}
 
 /* The len bytes just rendered at the reserved place become one metric: in the open datagram, else in a new one.
- * len <= LINE_OUT_MAX. */
-void packer_commit(struct packer *packer, size_t len);
+ * len <= LINE_OUT_MAX. The line stands right behind the newline that ends the open datagram: whether it belongs to that one or
+ * begins another, no byte moves. */
+static inline void packer_commit(struct packer *packer, size_t len)
+{
+	struct cut *open = packer->cuts + packer->count;
+	packer->buffer[packer->used + len] = '\n';
+	if (__builtin_expect(packer->first < packer->count && open[-1].len + 1 + len <= packer->max_datagram, 1)) {
+		open[-1].len += 1 + (uint32_t)len;
+		open[-1].metrics++;
+	} else {
+		packer_open_cut(packer, len);
+	}
+	packer->used += (uint32_t)len + 1;
+}
 
 /* Metrics that wait. */
 uint32_t packer_pending(const struct packer *packer);

@@ -1,17 +1,7 @@
+#include "emit/line.h"
 #include "emit/render_inside.h"
 
 static const char zero[SCAN_PAD] = "0";
-
-static inline char *put_head(struct renderer *renderer, uint16_t output, const struct metric *metric, struct span head, char *out)
-{
-	char *end = put(out, head);
-	if (renderer->wires[output].form->tags_in_name) {
-		end = render_name_tags(renderer, metric, end);
-		if (end > out + NAME_MAX_LEN)
-			end = out + NAME_MAX_LEN;
-	}
-	return end;
-}
 
 struct span render_type(const struct wire *wire, const struct reading *reading)
 {
@@ -21,24 +11,6 @@ struct span render_type(const struct wire *wire, const struct reading *reading)
 	if (wire->form->dialect != DIALECT_DOGSTATSD && (span_is(reading->type, "|h") || span_is(reading->type, "|d")))
 		return wire->type[METRIC_TIMER];
 	return reading->type;
-}
-
-/* `name:value|type|@rate|#tags` or `name;tags:value|type|@rate`. */
-static inline char *put_metric(struct renderer *renderer, uint16_t output, const struct reading *reading, struct span head,
-                               struct span value, char *out)
-{
-	const struct wire *wire = &renderer->wires[output];
-	out = put_head(renderer, output, reading->metric, head, out);
-	if (wire->has_tags_before_value)
-		out = render_tags(renderer, output, reading->metric, out);
-	*out++ = ':';
-	out = put(out, value);
-	out = put(out, render_type(wire, reading));
-	if (reading->rate.len)
-		out = put(out, reading->rate);
-	if (wire->has_tags && !wire->has_tags_before_value)
-		out = render_tags(renderer, output, reading->metric, out);
-	return wire->suffix.len ? put(out, wire->suffix) : out;
 }
 
 size_t render_name(struct renderer *renderer, const struct metric *metric, char *out, enum name_use use)
@@ -92,10 +64,10 @@ size_t render_line(struct renderer *renderer, uint16_t output, const struct read
 	if (reading->metric->kind == METRIC_SERVICE_CHECK)
 		return render_service_check(renderer, output, reading, head, out);
 	if (reading->metric->kind == METRIC_GAUGE && reading->is_negative && wire->has_signed_gauges) {
-		end = put_metric(renderer, output, reading, head, (struct span){zero, 1}, end);
+		end = line_put(renderer, output, reading, head, (struct span){zero, 1}, end);
 		*end++ = '\n';
 	}
-	return (size_t)(put_metric(renderer, output, reading, head, reading->value, end) - out);
+	return (size_t)(line_put(renderer, output, reading, head, reading->value, end) - out);
 }
 
 static int init_guards(struct renderer *renderer, enum dialect dialect)
@@ -120,6 +92,8 @@ int renderer_init(struct renderer *renderer, const struct mapping *mapping, stru
 	                              .names_limited = names_limited,
 	                              .arena = arena_new()};
 	renderer->wires = wires_new(mapping, renderer->arena);
+	renderer->tag_length = mapping->limits.tag_length;
+	renderer->hash_key = mapping->hash_key;
 	renderer->tails = arena_array(renderer->arena, mapping->output_count, sizeof(*renderer->tails));
 	renderer->text = arena_alloc(renderer->arena, LINE_OUT_MAX + SCAN_PAD);
 	renderer->options = arena_alloc(renderer->arena, RENDER_MAX + SCAN_PAD);
@@ -132,6 +106,7 @@ int renderer_init(struct renderer *renderer, const struct mapping *mapping, stru
 		renderer->tails[i].text = arena_alloc(renderer->arena, RENDER_MAX + SCAN_PAD);
 		if (!renderer->tag_guards[dialect] && init_guards(renderer, dialect))
 			return -1;
+		renderer->wires[i].guards = renderer->tag_guards[dialect];
 	}
 	return 0;
 }

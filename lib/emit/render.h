@@ -29,7 +29,9 @@ struct tail {
 struct renderer {
 	struct subject *subject;
 	const struct mapping *mapping;
-	const struct wire *wires;
+	struct wire *wires;
+	struct hash_key hash_key;                /* the mapping's */
+	uint32_t tag_length;                     /* limits.tag_length */
 	struct tail *tails;                      /* one for each output */
 	struct guard *tag_guards[DIALECT_COUNT]; /* by tag key; NULL where no output uses the dialect */
 	struct guard name_guard;
@@ -65,6 +67,14 @@ bool render_has_title(struct renderer *renderer, const struct metric *metric);
 
 /* Bytes that a renderer of this mapping takes at most: the guards and its buffers. */
 size_t renderer_memory(const struct mapping *mapping);
+
+/* tags.c: the metric's own tags, and where they may have keys of those behind them, these too; returns the end. */
+char *render_own_tags(struct renderer *renderer, uint16_t output, const struct metric *metric, char *out);
+/* Those behind them, into the output's tail. */
+void render_tail(struct renderer *renderer, uint16_t output, const struct rule *rule);
+/* tags_in_name: `.fetch.nightly`, absent ones as none: one segment for each key, at the place of the first tag that has it. The
+ * name begins at `name`, and is cut where it becomes too long. */
+char *render_name_tags(struct renderer *renderer, const struct metric *metric, char *name, char *out);
 
 /* A whole line into out; its length, which may exceed LINE_OUT_MAX: then it cannot be sent. head: prefixes and name. */
 size_t render_line(struct renderer *renderer, uint16_t output, const struct reading *reading, struct span head, char *out);

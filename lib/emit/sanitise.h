@@ -33,8 +33,10 @@ static inline unsigned sanitise_suspects(const struct sanitiser *sanitiser, __m1
 {
 	/* Signed, so that control bytes and those from 128 on are both below the blank. */
 	__m128i bad = _mm_or_si128(_mm_cmplt_epi8(bytes, _mm_set1_epi8(0x20)), _mm_cmpeq_epi8(bytes, _mm_set1_epi8(0x7f)));
-	for (unsigned i = 0; i < sanitiser->reserved_count; i++)
-		bad = _mm_or_si128(bad, _mm_cmpeq_epi8(bytes, _mm_load_si128((const __m128i *)(const void *)sanitiser->reserved[i])));
+	const __m128i *reserved = (const __m128i *)(const void *)sanitiser->reserved;
+	bad = _mm_or_si128(bad, _mm_or_si128(_mm_cmpeq_epi8(bytes, reserved[0]), _mm_cmpeq_epi8(bytes, reserved[1])));
+	for (unsigned i = 2; i < sanitiser->reserved_count; i++)
+		bad = _mm_or_si128(bad, _mm_cmpeq_epi8(bytes, reserved[i]));
 	return (unsigned)_mm_movemask_epi8(bad);
 }
 #endif

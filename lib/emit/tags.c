@@ -1,4 +1,5 @@
 #include "decode/statsd.h"
+#include "emit/line.h"
 #include "emit/render_inside.h"
 
 const struct span render_other = {"__other__", 9};
@@ -58,43 +59,51 @@ static __attribute__((noinline)) size_t replace_value(struct renderer *renderer,
 }
 
 /* The length of what is sent: the value itself, or what stands for it. */
-static inline size_t guard_value(struct renderer *renderer, uint16_t key, enum dialect dialect, char *value, size_t len)
+static inline size_t guard_value(struct renderer *renderer, struct guard *guards, uint16_t key, char *value, size_t len)
 {
-	struct guard *guard = &renderer->tag_guards[dialect][key];
-	if (guard_admits(guard, hash_quick(&renderer->mapping->hash_key, (struct span){value, len})))
+	struct guard *guard = &guards[key];
+	if (likely(guard_admits(guard, hash_quick(&renderer->hash_key, (struct span){value, len}))))
 		return len;
 	return replace_value(renderer, guard, key, value);
 }
 
 /* ---- tags ---- */
 
-/* The value of a tag that is no constant; 0 where nothing comes of it. */
-static inline size_t put_value(struct renderer *renderer, const struct tag_step *step, enum dialect dialect, char *out)
+/* Values that are no text as it stands in the payload's first place; 0 where nothing comes of them. */
+static __attribute__((noinline)) size_t put_value_slowly(struct renderer *renderer, const struct wire *wire,
+                                                         const struct tag_step *step, char *out)
 {
-	const struct sanitiser *sanitiser = &sanitise_tag_value[dialect];
-	const size_t limit = renderer->mapping->limits.tag_length;
 	struct span text;
 	if (step->kind == TAG_STEP_TEMPLATE)
-		return render_template(renderer, &step->tag->value, sanitiser, out, limit);
+		return render_template(renderer, &step->tag->value, wire->values, out, renderer->tag_length);
 	if (!subject_text(renderer->subject, step->field, &text))
 		return 0;
-	return sanitise_padded(out, sanitiser, text, limit);
+	return sanitise_padded(out, wire->values, text, renderer->tag_length);
 }
 
-static inline char *put_list(struct renderer *renderer, const struct wire *wire, const struct tag_list *list, char *out,
-                             struct seen *seen)
+static inline size_t put_value(struct renderer *renderer, const struct wire *wire, const struct tag_step *step, char *out)
 {
-	const enum dialect dialect = wire->form->dialect;
+	const struct lifecycle_event *event = renderer->subject->event;
+	const struct value *value = &event->values[step->location];
+	if (likely(step->kind == TAG_STEP_PAYLOAD && event_has(event, step->location) && value->type < VALUE_OBJECT &&
+	           value->escapes == ESCAPES_NONE))
+		return sanitise_padded(out, wire->values, (struct span){value->at, value->len}, renderer->tag_length);
+	return put_value_slowly(renderer, wire, step, out);
+}
+
+static inline __attribute__((always_inline)) char *put_list(struct renderer *renderer, const struct wire *wire,
+                                                            const struct tag_list *list, char *out, struct seen *seen)
+{
 	const struct tag_step *step = wire->steps + list->first;
 	for (const struct tag_step *end = step + list->count; step < end; step++) {
-		if (step->is_repeat && seen_has(seen, step->key))
+		if (unlikely(step->is_repeat) && seen_has(seen, step->key))
 			continue;
 		char *value = put(out, (struct span){step->head, step->head_len});
 		if (step->kind != TAG_STEP_CONSTANT) {
-			const size_t len = put_value(renderer, step, dialect, value);
-			if (len == 0)
+			const size_t len = put_value(renderer, wire, step, value);
+			if (unlikely(len == 0))
 				continue;
-			value += guard_value(renderer, step->key, dialect, value, len);
+			value += guard_value(renderer, wire->guards, step->key, value, len);
 		}
 		seen->keys[seen->count++] = step->key;
 		out = value;
@@ -107,8 +116,7 @@ static char *put_tail(struct renderer *renderer, const struct wire *wire, const 
 {
 	const struct tag_list *const lists[] = {&rule->tags, renderer->input_tags, &renderer->mapping->tags, &wire->form->tags};
 	for (size_t i = 0; i < ARRAY_LEN(lists); i++)
-		if (lists[i]->count)
-			out = put_list(renderer, wire, lists[i], out, seen);
+		out = put_list(renderer, wire, lists[i], out, seen);
 	return out;
 }
 
@@ -160,7 +168,7 @@ static char *put_relayed_tag(struct renderer *renderer, const struct wire *wire,
 	*out++ = wire->assign;
 	if (!value.at || value.len == 0)
 		value = SPAN("true");
-	return out + sanitise(out, &sanitise_tag_value[dialect], value, renderer->mapping->limits.tag_length);
+	return out + sanitise(out, &sanitise_tag_value[dialect], value, renderer->tag_length);
 }
 
 static char *put_relayed(struct renderer *renderer, const struct wire *wire, char *out, struct seen *seen)
@@ -185,43 +193,25 @@ static char *put_relayed(struct renderer *renderer, const struct wire *wire, cha
 
 /* ---- all tags of a line ---- */
 
-/* `,key:value,key:value`: the metric's own, then the rule's, the input's, the global ones, the output's. */
-static inline char *put_tags(struct renderer *renderer, uint16_t output, const struct metric *metric, char *out)
+char *render_own_tags(struct renderer *renderer, uint16_t output, const struct metric *metric, char *out)
 {
 	const struct wire *wire = &renderer->wires[output];
+	struct seen seen;
+	seen.count = 0;
+	out = put_list(renderer, wire, &metric->tags, out, &seen);
+	if (metric->kind == METRIC_RELAY)
+		out = put_relayed(renderer, wire, out, &seen);
+	return metric->shares_tail ? out : put_tail(renderer, wire, metric->rule, out, &seen);
+}
+
+void render_tail(struct renderer *renderer, uint16_t output, const struct rule *rule)
+{
 	struct tail *tail = &renderer->tails[output];
 	struct seen seen;
 	seen.count = 0;
-	if (metric->tags.count)
-		out = put_list(renderer, wire, &metric->tags, out, &seen);
-	if (metric->kind == METRIC_RELAY)
-		out = put_relayed(renderer, wire, out, &seen);
-	if (!metric->shares_tail)
-		return put_tail(renderer, wire, metric->rule, out, &seen);
-	if (tail->rule != metric->rule || tail->epoch != renderer->subject->epoch) {
-		seen.count = 0;
-		tail->len = (size_t)(put_tail(renderer, wire, metric->rule, tail->text, &seen) - tail->text);
-		tail->rule = metric->rule;
-		tail->epoch = renderer->subject->epoch;
-	}
-	/* Two tags, mostly. */
-	memcpy(out, tail->text, 64);
-	if (__builtin_expect(tail->len > 64, 0))
-		memcpy(out + 64, tail->text + 64, tail->len - 64);
-	return out + tail->len;
-}
-
-char *render_tags(struct renderer *renderer, uint16_t output, const struct metric *metric, char *out)
-{
-	const struct wire *wire = &renderer->wires[output];
-	/* The first separator is written where the opening's last byte belongs. */
-	char *first = out + wire->open.len - 1;
-	char *end = put_tags(renderer, output, metric, first);
-	if (end == first)
-		return out;
-	for (size_t i = 0; i < wire->open.len; i++)
-		out[i] = wire->open.at[i];
-	return wire->close.len ? put(end, wire->close) : end;
+	tail->len = (size_t)(put_tail(renderer, &renderer->wires[output], rule, tail->text, &seen) - tail->text);
+	tail->rule = rule;
+	tail->epoch = renderer->subject->epoch;
 }
 
 /* ---- tags_in_name ---- */
@@ -230,14 +220,14 @@ char *render_tags(struct renderer *renderer, uint16_t output, const struct metri
 static size_t put_segment(struct renderer *renderer, const struct tag *tag, char *out)
 {
 	const struct sanitiser *sanitiser = &sanitise_tag_value[DIALECT_STATSD];
-	const size_t limit = renderer->mapping->limits.tag_length;
+	const size_t limit = renderer->tag_length;
 	size_t len;
 	if (tag->is_constant)
 		len = sanitise(out, sanitiser, tag->constant, limit);
 	else
 		len = render_template(renderer, &tag->value, sanitiser, out, limit);
 	len = sanitise_name_value(out, (struct span){out, len});
-	return len == 0 || tag->is_constant ? len : guard_value(renderer, tag->key, DIALECT_STATSD, out, len);
+	return len == 0 || tag->is_constant ? len : guard_value(renderer, renderer->tag_guards[DIALECT_STATSD], tag->key, out, len);
 }
 
 /* The first that is there of those in list, from `from` on, that have this key. */
@@ -251,7 +241,7 @@ static size_t put_segment_of(struct renderer *renderer, const struct tag_list *l
 	return 0;
 }
 
-char *render_name_tags(struct renderer *renderer, const struct metric *metric, char *out)
+char *render_name_tags(struct renderer *renderer, const struct metric *metric, char *name, char *out)
 {
 	const struct tag_list *const lists[] = {&metric->tags, &metric->rule->tags};
 	struct seen seen;
@@ -269,6 +259,6 @@ char *render_name_tags(struct renderer *renderer, const struct metric *metric, c
 			out = len ? out + len : put_exactly(out, SPAN("none"));
 		}
 	}
-	return out;
+	return out > name + NAME_MAX_LEN ? name + NAME_MAX_LEN : out;
 }
 

@@ -5,12 +5,12 @@
 static const struct {
 	char separator; /* between tags */
 	char assign;    /* between a key and its value */
-	const char *open;
-	const char *close;
+	const char open[3];
+	char close;
 } tag_syntax[DIALECT_COUNT] = {
-	[DIALECT_DOGSTATSD] = {',', ':', "|#", ""}, [DIALECT_STATSD] = {',', ':', "", ""},
-	[DIALECT_GRAPHITE] = {';', '=', ";", ""},   [DIALECT_INFLUXDB] = {',', '=', ",", ""},
-	[DIALECT_LIBRATO] = {',', '=', "#", ""},    [DIALECT_SIGNALFX] = {',', '=', "[", "]"},
+	[DIALECT_DOGSTATSD] = {',', ':', "|#", 0}, [DIALECT_STATSD] = {',', ':', ",", 0},
+	[DIALECT_GRAPHITE] = {';', '=', ";", 0},   [DIALECT_INFLUXDB] = {',', '=', ",", 0},
+	[DIALECT_LIBRATO] = {',', '=', "#", 0},    [DIALECT_SIGNALFX] = {',', '=', "[", ']'},
 };
 
 static void set_types(struct wire *wire, struct arena *arena)
@@ -69,8 +69,12 @@ static void set_step(struct steps *steps, const struct tag *tag)
 		head = steps->key_heads[tag->key];
 	}
 	if (!tag->is_constant && tag->value.count == 1 && !tag->value.parts[0].literal.at) {
-		step->kind = TAG_STEP_FIELD;
 		step->field = tag->value.parts[0].reference;
+		step->kind = TAG_STEP_FIELD;
+		if (step->field.kind == REFERENCE_PAYLOAD) {
+			step->kind = TAG_STEP_PAYLOAD;
+			step->location = steps->mapping->payload[step->field.index].literal[0];
+		}
 	}
 	step->head = head.at;
 	step->head_len = (uint32_t)head.len;
@@ -118,12 +122,15 @@ struct wire *wires_new(const struct mapping *mapping, struct arena *arena)
 		if (!steps[dialect])
 			steps[dialect] = steps_new(mapping, dialect, arena);
 		wire->steps = steps[dialect];
+		wire->values = &sanitise_tag_value[dialect];
 		wire->separator = tag_syntax[dialect].separator;
 		wire->assign = tag_syntax[dialect].assign;
-		wire->open = arena_copy(arena, span_of(tag_syntax[dialect].open));
-		wire->close = arena_copy(arena, span_of(tag_syntax[dialect].close));
-		wire->has_tags = dialect != DIALECT_STATSD;
+		wire->open_len = (uint8_t)strlen(tag_syntax[dialect].open);
+		memcpy(wire->open, tag_syntax[dialect].open, wire->open_len);
+		wire->close = tag_syntax[dialect].close;
+		wire->has_tags_after_value = dialect == DIALECT_DOGSTATSD;
 		wire->has_tags_before_value = dialect != DIALECT_STATSD && dialect != DIALECT_DOGSTATSD;
+		wire->has_tags_in_name = mapping->outputs[i].tags_in_name;
 		wire->has_signed_gauges = dialect != DIALECT_DOGSTATSD;
 	}
 	return wires;

@@ -12,11 +12,15 @@
 #ifndef STATSIDECAR_EMIT_WIRE_H
 #define STATSIDECAR_EMIT_WIRE_H
 
+#include "emit/guard.h"
 #include "map/mapping.h"
+
+struct sanitiser;
 
 enum tag_step_kind {
 	TAG_STEP_CONSTANT, /* the head is all of it */
-	TAG_STEP_FIELD,    /* one field's text */
+	TAG_STEP_PAYLOAD,  /* one field of the payload */
+	TAG_STEP_FIELD,    /* any other one field's text */
 	TAG_STEP_TEMPLATE,
 };
 
@@ -26,6 +30,7 @@ struct tag_step {
 	const struct tag *tag;
 	uint32_t head_len;
 	struct reference field;
+	uint16_t location; /* TAG_STEP_PAYLOAD: where the field mostly is */
 	uint16_t key;
 	uint8_t kind;     /* enum tag_step_kind */
 	bool is_repeat;
@@ -34,13 +39,17 @@ struct tag_step {
 struct wire {
 	const struct output_form *form;
 	const struct tag_step *steps;        /* by tag id */
-	struct span open;                    /* before the first tag, instead of its separator */
-	struct span close;                   /* behind the last tag */
+	const struct sanitiser *values;      /* for those of tags */
+	struct guard *guards;                /* by tag key; shared by all outputs of the dialect */
 	struct span suffix;                  /* the output's, behind everything */
+	char open[2];                        /* before the first tag, instead of its separator */
+	uint8_t open_len;
+	char close;                          /* behind the last tag; 0: nothing */
 	char separator;                      /* before each tag */
 	char assign;                         /* between its key and value */
-	bool has_tags;
 	bool has_tags_before_value;
+	bool has_tags_after_value;
+	bool has_tags_in_name;
 	bool has_signed_gauges; /* a sign is a change there: a negative gauge goes out as two lines */
 	struct span type[METRIC_KIND_COUNT]; /* `|c`; at == NULL: the dialect has no such metric */
 };

@@ -139,7 +139,8 @@ static void compile_metric(struct compiler *compiler, struct metric *metric, con
 	compile_template(compiler, &metric->name, &model->name, model->kind == METRIC_EVENT ? TEMPLATE_TEXT : TEMPLATE_NAME);
 	if (model->name.span.at && metric->name.count == 0)
 		problem_add(compiler->problems, model->name.mark, "the metric's name is empty");
-	if (model->kind == METRIC_EVENT || model->kind == METRIC_SERVICE_CHECK)
+	metric->value.is_constant = model->kind == METRIC_EVENT || model->kind == METRIC_SERVICE_CHECK;
+	if (metric->value.is_constant)
 		compile_texts(compiler, metric, model);
 	else
 		compile_value(compiler, metric, model);

@@ -91,28 +91,36 @@ uint32_t plan_write_heads(const struct renderer *renderer, const struct metric *
 	return filtered;
 }
 
+static enum plan_name name_kind(const struct metric *metric)
+{
+	if (metric->kind == METRIC_EVENT)
+		return PLAN_NAME_TITLE;
+	if (metric->name.has_fields)
+		return PLAN_NAME_BY_EVENT;
+	return metric->name.is_constant ? PLAN_NAME_READY : PLAN_NAME_UNCOUNTED;
+}
+
 static void plan_metric(struct plans *plans, struct plan_metric *plan, const struct metric *metric)
 {
 	struct renderer *renderer = plans->renderer;
 	char name[NAME_MAX_LEN + SCAN_PAD];
 	size_t len = 0;
 	plan->metric = metric;
-	plan->name = PLAN_NAME_FIXED;
-	if (metric->kind != METRIC_EVENT && metric->name.has_fields)
-		plan->name = PLAN_NAME_BY_EVENT;
-	else if (metric->kind != METRIC_EVENT && !metric->name.is_constant)
-		plan->name = PLAN_NAME_UNCOUNTED;
-	if (plan->name != PLAN_NAME_BY_EVENT && metric->kind != METRIC_EVENT)
+	plan->is_special = metric->kind == METRIC_EVENT || metric->kind == METRIC_SERVICE_CHECK;
+	plan->name = name_kind(metric);
+	if (plan->name == PLAN_NAME_READY || plan->name == PLAN_NAME_UNCOUNTED) {
 		len = render_name(renderer, metric, name, NAME_AS_IT_IS);
+		if (len == 0)
+			plan->name = PLAN_NAME_NONE;
+	}
 	plan->heads = take(plans, plans->mapping->output_count * sizeof(*plan->heads));
 	for (uint16_t i = 0; i < plans->mapping->output_count; i++) {
 		/* A name that may become another yet, or is another each time, gets room for any. */
 		const size_t prefix = span_cut(plans->mapping->outputs[i].prefix, NAME_MAX_LEN).len;
-		const size_t room = plan->name == PLAN_NAME_FIXED && prefix + len < NAME_MAX_LEN ? prefix + len : NAME_MAX_LEN;
+		const size_t room = plan->name == PLAN_NAME_READY && prefix + len < NAME_MAX_LEN ? prefix + len : NAME_MAX_LEN;
 		plan->heads[i].at = take(plans, room + SCAN_PAD);
 	}
 	plan->filtered = plan_write_heads(renderer, metric, (struct span){name, len}, plan->heads);
-	plan->is_nameless = len == 0 && plan->name != PLAN_NAME_BY_EVENT && metric->kind != METRIC_EVENT;
 }
 
 static void plan_rule(struct plans *plans, struct plan *plan, struct plan_rule *step, struct match match)
@@ -121,6 +129,8 @@ static void plan_rule(struct plans *plans, struct plan *plan, struct plan_rule *
 	const struct pattern *pattern = &rule->patterns[match.pattern];
 	struct subject *subject = plans->renderer->subject;
 	step->rule = rule;
+	step->account = rule->account;
+	step->metric_count = rule->metric_count;
 	step->captures = take(plans, pattern->stars * sizeof(*step->captures));
 	pattern_match(pattern, plan->identity.event, step->captures);
 	step->metrics = take(plans, rule->metric_count * sizeof(*step->metrics));
@@ -134,7 +144,7 @@ void plan_metric_init(struct plan_metric *plan, const struct metric *metric, str
 {
 	char name[NAME_MAX_LEN + SCAN_PAD];
 	const uint16_t outputs = renderer->mapping->output_count;
-	*plan = (struct plan_metric){.metric = metric, .name = PLAN_NAME_FIXED};
+	*plan = (struct plan_metric){.metric = metric, .name = PLAN_NAME_READY};
 	const size_t len = render_name(renderer, metric, name, NAME_AS_IT_IS);
 	plan->heads = arena_array(arena, outputs, sizeof(*plan->heads));
 	for (uint16_t i = 0; i < outputs; i++)

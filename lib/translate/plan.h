@@ -11,10 +11,11 @@
 #include "translate/tally.h"
 
 enum plan_name {
-	PLAN_NAME_FIXED,     /* a literal name */
-	PLAN_NAME_UNCOUNTED, /* made of the identifier; not yet counted against limits.names */
-	PLAN_NAME_COUNTED,
+	PLAN_NAME_READY,     /* a literal name, or one made of the identifier that is counted against limits.names */
+	PLAN_NAME_UNCOUNTED, /* made of the identifier; not yet counted */
 	PLAN_NAME_BY_EVENT,  /* has fields: rendered for each event */
+	PLAN_NAME_NONE,      /* nothing comes of its template: never emitted */
+	PLAN_NAME_TITLE,     /* a DogStatsD event has none, but a title */
 };
 
 struct plan_head {
@@ -26,14 +27,16 @@ struct plan_metric {
 	const struct metric *metric;
 	uint32_t filtered; /* one bit an output: it is not sent there */
 	uint8_t name;      /* enum plan_name */
-	bool is_nameless;  /* nothing comes of the name's template: never emitted */
+	bool is_special;   /* a DogStatsD event or service check */
 	struct plan_head *heads; /* by output: prefixes and name */
 };
 
 struct plan_rule {
-	const struct rule *rule;
-	struct span *captures;
 	struct plan_metric *metrics;
+	struct span *captures;
+	const struct rule *rule;
+	uint32_t account; /* the rule's */
+	uint32_t metric_count;
 };
 
 struct plan {

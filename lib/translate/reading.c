@@ -93,13 +93,6 @@ int reading_take(struct reading *reading, const struct metric *metric, struct su
 {
 	struct span value;
 	*reading = (struct reading){.metric = metric, .rate = metric->sample_text};
-	if (metric->kind == METRIC_EVENT || metric->kind == METRIC_SERVICE_CHECK)
-		return 0;
-	if (metric->value.is_constant) {
-		reading->value = metric->value.constant;
-		reading->is_negative = reading->value.at[0] == '-';
-		return 0;
-	}
 	if (!subject_text(subject, metric->value.field, &value))
 		return fail(skip, SKIP_ABSENT);
 	if (metric->kind == METRIC_RELAY)

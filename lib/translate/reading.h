@@ -9,6 +9,13 @@
 /* Where value and rate are written: a rate, the longest set value, and SCAN_PAD more. */
 enum { READING_TEXT_SIZE = TAG_LENGTH_HIGH + 4 * SCAN_PAD };
 
+/* Of a metric whose value no event changes. */
+static inline void reading_constant(struct reading *reading, const struct metric *metric)
+{
+	*reading = (struct reading){.metric = metric, .value = metric->value.constant, .rate = metric->sample_text};
+	reading->is_negative = metric->value.constant.len && metric->value.constant.at[0] == '-';
+}
+
 /* 0 and the reading, its value in text; else SKIP_ABSENT, _NOT_A_NUMBER or _NEGATIVE by *skip and -1. */
 int reading_take(struct reading *reading, const struct metric *metric, struct subject *subject, char *text, enum skip *skip)
 	__attribute__((warn_unused_result));

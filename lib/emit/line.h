@@ -1,0 +1,70 @@
+/* The line of a metric that is no DogStatsD event or service check, written inline: this is where most of an event's metrics go. What
+ * is rare stands behind calls.
+ *
+ *     name:value|type|@rate|#tags      name;tags:value|type|@rate
+ *                          ^ tags_put()    ^
+ */
+#ifndef STATSIDECAR_EMIT_LINE_H
+#define STATSIDECAR_EMIT_LINE_H
+
+#include "emit/put.h"
+#include "emit/render.h"
+
+#define likely(condition)   __builtin_expect(!!(condition), 1)
+#define unlikely(condition) __builtin_expect(!!(condition), 0)
+
+/* The tags behind a metric's own: copied, once they have been written for this event, rule and output. */
+static inline char *line_put_tail(struct renderer *renderer, uint16_t output, const struct rule *rule, char *out)
+{
+	struct tail *tail = &renderer->tails[output];
+	if (tail->rule != rule || tail->epoch != renderer->subject->epoch)
+		render_tail(renderer, output, rule);
+	/* Two tags, mostly. */
+	memcpy(out, tail->text, 64);
+	if (unlikely(tail->len > 64))
+		memcpy(out + 64, tail->text + 64, tail->len - 64);
+	return out + tail->len;
+}
+
+/* The metric's tags, then the rule's, the input's, the global ones, the output's, with what opens and closes them; nothing where
+ * there are none. */
+static inline char *line_put_tags(struct renderer *renderer, uint16_t output, const struct metric *metric, char *out)
+{
+	const struct wire *wire = &renderer->wires[output];
+	/* The first separator is written where the opening's last byte belongs. */
+	char *first = out + wire->open_len - 1;
+	char *end = first;
+	if (metric->tags.count || unlikely(!metric->shares_tail))
+		end = render_own_tags(renderer, output, metric, end);
+	if (metric->shares_tail)
+		end = line_put_tail(renderer, output, metric->rule, end);
+	if (end == first)
+		return out;
+	*out = wire->open[0];
+	*first = wire->open[wire->open_len - 1];
+	if (wire->close)
+		*end++ = wire->close;
+	return end;
+}
+
+static inline char *line_put(struct renderer *renderer, uint16_t output, const struct reading *reading, struct span head,
+                             struct span value, char *out)
+{
+	const struct wire *wire = &renderer->wires[output];
+	const struct metric *metric = reading->metric;
+	out = put(out, head);
+	if (unlikely(wire->has_tags_in_name))
+		out = render_name_tags(renderer, metric, out - head.len, out);
+	if (wire->has_tags_before_value)
+		out = line_put_tags(renderer, output, metric, out);
+	*out++ = ':';
+	out = put(out, value);
+	out = put(out, unlikely(reading->type.at) ? render_type(wire, reading) : wire->type[metric->kind]);
+	if (unlikely(reading->rate.len))
+		out = put(out, reading->rate);
+	if (wire->has_tags_after_value)
+		out = line_put_tags(renderer, output, metric, out);
+	return unlikely(wire->suffix.len) ? put(out, wire->suffix) : out;
+}
+
+#endif
