@@ -222,6 +222,39 @@ size_t decimal_write(char *out, const struct decimal *number, int shift)
 	return (size_t)len;
 }
 
+size_t decimal_scale_short(char *out, struct span text, int shift)
+{
+	if (text.len - 1 >= 8 || shift < 0 || shift > 8)
+		return 0;
+	uint64_t word = word_load_short(text.at, text.len);
+	const uint64_t others = word_non_digits(word) & word_mask(text.len);
+	const size_t whole = others ? word_first(others) : text.len;
+	size_t count = text.len;
+	size_t fraction = 0;
+	if (others) {
+		fraction = text.len - 1 - whole;
+		if (text.at[whole] != '.' || (others & (others - 1)) || whole == 0 || fraction == 0 || fraction > (size_t)shift)
+			return 0;
+		word = word_without_point(word, whole);
+		count--;
+	}
+	const uint64_t value = (word ^ WORD_OF('0')) & word_mask(count);
+	if (*text.at == '0') {
+		if (whole > 1)
+			return 0;
+		if (value == 0) {
+			*out = '0';
+			return 1;
+		}
+		const size_t zeros = word_first(value);
+		word = word >> 8 * zeros;
+		count -= zeros;
+	}
+	word_store(out, word);
+	word_store(out + count, WORD_OF('0'));
+	return count + (size_t)shift - fraction;
+}
+
 static int sign_of(int64_t value)
 {
 	return (value > 0) - (value < 0);

@@ -34,6 +34,10 @@ int decimal_parse(struct decimal *number, struct span text) __attribute__((warn_
  * DECIMAL_TEXT_MAX characters. */
 size_t decimal_write(char *out, const struct decimal *number, int shift);
 
+/* The same in one go for most numbers that there are: up to 8 bytes without sign and exponent, of which shift leaves no digit
+ * behind the point. 0 where text is none such; out as above. */
+size_t decimal_scale_short(char *out, struct span text, int shift);
+
 /* Less than, equal to or greater than 0, as a is less than, equal to or greater than b: exact, whatever the exponents. */
 int decimal_compare(const struct decimal *a, const struct decimal *b);
 

@@ -265,14 +265,22 @@ INLINE int read_text(struct json_reader *reader, struct cursor *cursor, struct l
 /* Objects of which nothing is asked for. */
 static const char unknown_keys = 0;
 
+/* Two words in one register, where the machine has such. */
+typedef uint64_t pair __attribute__((vector_size(16)));
+
+INLINE pair pair_load(const void *at)
+{
+	pair words;
+	memcpy(&words, at, sizeof(words));
+	return words;
+}
+
 INLINE bool guess_holds(const struct key_guess *guess, const struct level *level, const char *at)
 {
-	uint64_t bytes[4];
-	uint64_t difference = 0;
-	memcpy(bytes, at, sizeof(bytes));
-	for (int i = 0; i < 4; i++)
-		difference |= (bytes[i] ^ guess->bytes[i]) & guess->mask[i];
-	return difference == 0 && guess->level == level->keys;
+	const pair low = (pair_load(at) ^ pair_load(guess->bytes)) & pair_load(guess->mask);
+	const pair high = (pair_load(at + 16) ^ pair_load(guess->bytes + 2)) & pair_load(guess->mask + 2);
+	const pair difference = low | high;
+	return ((difference[0] | difference[1]) | ((uintptr_t)guess->level ^ (uintptr_t)level->keys)) == 0;
 }
 
 /* The key that began at `from` is read, up to its value. What has marks beside the key's quotes is no guess. */

@@ -43,7 +43,7 @@ static enum outcome run_plan(struct translator *translator, struct plan *plan)
 /* ---- event -> identifier ---- */
 
 /* The text that names the event; len 0 where nothing does. */
-static struct span identify(struct translator *translator)
+static inline struct span identify(struct translator *translator)
 {
 	const struct mapping *mapping = translator->mapping;
 	struct lifecycle_event *event = &translator->event;

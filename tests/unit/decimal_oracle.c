@@ -17,7 +17,9 @@ static void answer_write(struct span text, int shift)
 		puts("no_number");
 		return;
 	}
-	size_t len = decimal_write(out, &number, shift);
+	size_t len = decimal_scale_short(out, text, shift);
+	if (len == 0)
+		len = decimal_write(out, &number, shift);
 	if (len == 0)
 		puts("too_long");
 	else

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/decimal.h"
+#include "rig.h"
 
 Suite *decimal_suite(void);
 
@@ -132,6 +133,34 @@ START_TEST(write)
 }
 END_TEST
 
+/* The short way gives what the long one does, or nothing. */
+START_TEST(scale_short)
+{
+	static const char bytes[] = "00123456789..-e";
+	uint64_t seed = 7;
+	unsigned taken = 0;
+	for (int round = 0; round < 300000; round++) {
+		char text[8];
+		char want[DECIMAL_TEXT_MAX];
+		char got[DECIMAL_TEXT_MAX];
+		struct decimal number;
+		const struct span source = {text, 1 + random_below(&seed, sizeof(text))};
+		const int shift = (int)random_below(&seed, 10) - 1;
+		for (size_t i = 0; i < source.len; i++)
+			text[i] = bytes[random_below(&seed, sizeof(bytes) - 1)];
+		const size_t len = decimal_scale_short(got, source, shift);
+		if (len == 0)
+			continue;
+		taken++;
+		const size_t want_len = decimal_parse(&number, source) ? 0 : decimal_write(want, &number, shift);
+		if (want_len != len || memcmp(want, got, len) != 0)
+			ck_abort_msg("%.*s shifted by %d: got %.*s, want %.*s", SPAN_ARG(source), shift, (int)len, got,
+			             (int)want_len, want);
+	}
+	ck_assert_uint_gt(taken, 50000);
+}
+END_TEST
+
 static const struct {
 	const char *name;
 	const char *text;
@@ -238,6 +267,7 @@ Suite *decimal_suite(void)
 {
 	Suite *suite = suite_create("decimal");
 	TCase *rows = tcase_create("rows");
+	tcase_add_test(rows, scale_short);
 	tcase_add_loop_test(rows, write, 0, (int)ARRAY_LEN(writes));
 	tcase_add_loop_test(rows, parse, 0, (int)ARRAY_LEN(parses));
 	tcase_add_loop_test(rows, less_and_greater, 0, (int)ARRAY_LEN(orders));
