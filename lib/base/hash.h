@@ -21,8 +21,8 @@ static inline uint64_t hash_fold(uint64_t a, uint64_t b)
 }
 
 /* For tables that only cost time when texts collide: three multiplications up to 32 bytes, keyed too. No branch depends on the
- * length, which is another one with nearly every text: up to 32 bytes behind the text are read. Never 0. */
-static inline uint64_t hash_quick(const struct hash_key *key, struct span text)
+ * length, which is another one with nearly every text: behind the text 32 bytes (of SCAN_PAD) are read. Never 0. */
+static inline uint64_t hash_padded(const struct hash_key *key, struct span text)
 {
 	static const unsigned char masks[64] = {[0 ... 31] = 0xff};
 	uint64_t words[4], mask[4];

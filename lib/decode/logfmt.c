@@ -1,5 +1,10 @@
 #include "decode/logfmt.h"
 
+#include "base/bounds.h"
+
+/* What a bare key means; texts are read in whole vectors. */
+static const char bare_true[SCAN_PAD] = "true";
+
 static inline bool is_blank(char c)
 {
 	return c == ' ' || c == '\t' || c == '\r';
@@ -80,7 +85,7 @@ static int read_pair(struct logfmt_reader *reader, struct lifecycle_event *event
 			event->bare = (struct value){key.at, (uint32_t)key.len, VALUE_STRING, ESCAPES_NONE};
 			event->is_bare_first = is_first;
 		}
-		value.at = "true";
+		value.at = bare_true;
 		value.len = 4;
 	}
 	const struct fieldset_node *root = &event->fields->nodes[0];

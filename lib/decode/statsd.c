@@ -3,6 +3,9 @@
 #include "base/bounds.h"
 #include "base/decimal.h"
 
+/* The value of a tag that has none; texts are read in whole vectors. */
+static const char bare_true[SCAN_PAD] = "true";
+
 static int fail(struct statsd_reader *reader, const char *at, const char *why)
 {
 	reader->at = (uint32_t)(at - reader->line.at);
@@ -121,7 +124,7 @@ bool statsd_next_event(struct statsd_reader *reader, struct lifecycle_event *eve
 	if (reader->values.len == 0)
 		return false;
 	while (statsd_next_tag(&tags, &key, &value))
-		set_field(event, key, value.at ? value : SPAN("true"));
+		set_field(event, key, value.at ? value : (struct span){bare_true, 4});
 	const bool is_set = span_is(reader->type, "s");
 	const struct span first = is_set ? reader->values : take_until(&reader->values, ':');
 	if (is_set)

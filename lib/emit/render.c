@@ -44,7 +44,7 @@ size_t render_name(struct renderer *renderer, const struct metric *metric, char 
 bool render_admits_name(struct renderer *renderer, struct span name)
 {
 	struct guard *guard = &renderer->name_guard;
-	if (guard_admits(guard, hash_quick(&renderer->mapping->hash_key, name)))
+	if (guard_admits(guard, hash_padded(&renderer->mapping->hash_key, name)))
 		return true;
 	++*renderer->names_limited;
 	if (!guard->is_reported) {

@@ -62,7 +62,7 @@ static __attribute__((noinline)) size_t replace_value(struct renderer *renderer,
 static inline size_t guard_value(struct renderer *renderer, struct guard *guards, uint16_t key, char *value, size_t len)
 {
 	struct guard *guard = &guards[key];
-	if (likely(guard_admits(guard, hash_quick(&renderer->hash_key, (struct span){value, len}))))
+	if (likely(guard_admits(guard, hash_padded(&renderer->hash_key, (struct span){value, len}))))
 		return len;
 	return replace_value(renderer, guard, key, value);
 }

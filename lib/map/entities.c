@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 
+#include "base/bounds.h"
+
 /* 28 bytes; the fields are as wide as their words say:
  *
  *     received   35 bits of ms: who has been in a state for less than a year is told right, however long the table lives
@@ -81,7 +83,7 @@ struct entities *entities_new(const struct entities_settings *settings, int64_t 
 	/* One byte more: slots are read and written as words of four. */
 	entities->slots = malloc((size_t)entities->slot_count * SLOT_SIZE + 1);
 	if (settings->keeps_text) {
-		entities->texts = malloc((size_t)settings->max * ENTITY_TEXT_MAX);
+		entities->texts = malloc((size_t)settings->max * ENTITY_TEXT_MAX + SCAN_PAD);
 		entities->text_lens = calloc(settings->max, 1);
 	}
 	if (entities->records && entities->slots && (!settings->keeps_text || (entities->texts && entities->text_lens))) {

@@ -78,7 +78,8 @@ static void compile_inputs(struct compiler *compiler)
 		struct input_form *to = &mapping->inputs[i];
 		to->label = from->label.span;
 		to->format = (uint8_t)from->format;
-		to->event = from->event.span;
+		if (from->event.span.at)
+			to->event = arena_copy(mapping->arena, from->event.span);
 		to->unnamed_ignore = from->unnamed_ignore;
 		if (from->event.span.at && !identifier_is_valid(from->event.span))
 			problem_add(compiler->problems, from->event.mark,

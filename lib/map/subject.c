@@ -5,7 +5,8 @@
 int subject_init(struct subject *subject, const struct mapping *mapping, struct lifecycle_event *event)
 {
 	*subject = (struct subject){.mapping = mapping, .event = event};
-	subject->standards = calloc(mapping->field_count ? mapping->field_count : 1, sizeof(*subject->standards));
+	/* Texts stand in them, too, which are read in whole vectors. */
+	subject->standards = calloc(1, mapping->field_count * sizeof(*subject->standards) + SCAN_PAD);
 	return subject->standards ? 0 : -1;
 }
 

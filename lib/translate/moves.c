@@ -1,5 +1,9 @@
 #include "translate/translator.h"
 
+/* Read in whole vectors, as all identifiers are. */
+static const char invalid_transition[SCAN_PAD] = "lifecycle.invalid_transition";
+static const char lifecycle_stuck[SCAN_PAD] = "lifecycle.stuck";
+
 static struct value text_value(struct span text)
 {
 	return (struct value){text.at, (uint32_t)text.len, VALUE_STRING, ESCAPES_NONE};
@@ -100,7 +104,7 @@ void moves_end(struct translator *translator)
 		begin_derived(translator, lifecycle, (struct span){move->entity, move->entity_len});
 		set_derived(translator, DERIVED_FROM, lifecycle->states[move->from]);
 		set_derived(translator, DERIVED_TO, lifecycle->states[move->to]);
-		run_derived(translator, SPAN("lifecycle.invalid_transition"));
+		run_derived(translator, span_of(invalid_transition));
 	}
 }
 
@@ -115,7 +119,7 @@ static void report_stuck(struct translator *translator, const struct lifecycle *
 		translator->renderer.input_tags = &no_tags;
 		begin_derived(translator, lifecycle, entity);
 		set_derived(translator, DERIVED_STATE, lifecycle->states[state]);
-		run_derived(translator, SPAN("lifecycle.stuck"));
+		run_derived(translator, span_of(lifecycle_stuck));
 	}
 }
 

@@ -198,7 +198,7 @@ static struct plan *plan_new(struct plans *plans, struct span text)
 
 struct plan *plans_find(struct plans *plans, struct span text)
 {
-	const uint64_t hash = hash_quick(&plans->mapping->hash_key, text);
+	const uint64_t hash = hash_padded(&plans->mapping->hash_key, text);
 	uint32_t slot = (uint32_t)(hash >> 32) & plans->slot_mask;
 	for (; plans->slots[slot].plan; slot = (slot + 1) & plans->slot_mask)
 		if (plans->slots[slot].hash == hash && span_equal(plans->slots[slot].plan->text, text))

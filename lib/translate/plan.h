@@ -75,7 +75,7 @@ void plans_fini(struct plans *plans);
 /* Bytes that plans of this mapping take at most. */
 size_t plans_memory(const struct mapping *mapping);
 
-/* The plan of an identifier, or NULL where text is none. Valid until the next call. */
+/* The plan of an identifier, or NULL where text, which has SCAN_PAD bytes behind it, is none. Valid until the next call. */
 struct plan *plans_find(struct plans *plans, struct span text);
 
 /* A metric of no rule's, for good: its heads hang in arena. */

@@ -117,7 +117,7 @@ static void keep_line(struct tally_entry *entry, struct span line, int64_t now_n
 
 struct tally_entry *tally_touch(struct tally *tally, struct span event, bool is_known, int64_t now_ns, struct span line)
 {
-	const uint64_t hash = hash_quick(&tally->key, event);
+	const uint64_t hash = hash_span(&tally->key, event);
 	struct tally_entry *entry = find(tally, event, hash);
 	if (!entry) {
 		entry = enter(tally, event, hash, now_ns);

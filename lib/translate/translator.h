@@ -36,7 +36,7 @@ struct translator {
 	struct plan_metric in_flight[LIFECYCLES_MAX];
 	struct lifecycle_move moves[LIFECYCLES_MAX]; /* of the present event */
 	uint16_t move_count;
-	char state_duration[TIMESTAMP_SECONDS_MAX];
+	char state_duration[TIMESTAMP_SECONDS_MAX + SCAN_PAD];
 	bool may_overfill;    /* it comes from an input that stops between events: what it makes is held, never dropped */
 };
 
