@@ -27,6 +27,7 @@ enum { SPENDABLE_SHARE = 5, SPENDABLE_MAX_MS = 50 };
 
 static void answer_tap(struct admin *admin, struct evhttp_request *request, const char *query)
 {
+	connections_let_last(admin->connections, request);
 	tap_answer(admin->tap, request, query);
 }
 

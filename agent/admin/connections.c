@@ -1,5 +1,6 @@
 #include "admin/connections.h"
 
+#include <event2/buffer.h>
 #include <event2/bufferevent.h>
 #include <event2/event.h>
 #include <errno.h>
@@ -20,8 +21,10 @@ enum {
 
 struct connection {
 	struct bufferevent *bufferevent; /* NULL: a free place */
-	int64_t since_ms;                /* it has been waiting for its request */
+	struct evhttp_connection *of;    /* while it is answering */
+	int64_t since_ms;                /* it has been waiting for its request, or is answering */
 	bool is_answering;
+	bool is_lasting; /* its answer has no end */
 };
 
 struct connections {
@@ -102,6 +105,14 @@ static void connections_schedule(struct connections *connections)
 	event_add(connections->sweep, &(struct timeval){.tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000});
 }
 
+/* There was no memory for its answer: nothing is to be written, and libevent waits for that to be done. */
+static bool connection_is_stuck(const struct connection *connection, int64_t now)
+{
+	return connection->bufferevent != NULL && connection->is_answering && !connection->is_lasting &&
+	       now - connection->since_ms >= SWEEP_MS &&
+	       evbuffer_get_length(bufferevent_get_output(connection->bufferevent)) == 0;
+}
+
 static void connections_accept_again(struct connections *connections)
 {
 	bool was_deaf = connections->is_full || connections->is_short;
@@ -125,7 +136,10 @@ static void connections_on_sweep(evutil_socket_t fd, short what, void *context)
 		if (connection->bufferevent != NULL && !connection->is_answering &&
 		    now - connection->since_ms >= CONNECTION_REQUEST_MS)
 			connection_shut(connection);
+		if (connection_is_stuck(connection, now))
+			evhttp_connection_free(connection->of);
 	}
+	connections_reclaim(connections);
 	connections_accept_again(connections);
 	if (connections->count > 0 || connections->is_short)
 		connections_schedule(connections);
@@ -191,7 +205,7 @@ static void connections_on_answered(struct evhttp_request *request, void *contex
 
 	if (connection == NULL)
 		return;
-	connection->is_answering = false;
+	connection->is_answering = connection->is_lasting = false;
 	connection->since_ms = now_ms();
 }
 
@@ -203,7 +217,18 @@ void connections_answer(struct connections *connections, struct evhttp_request *
 	if (connection == NULL)
 		return;
 	connection->is_answering = true;
+	connection->of = evhttp_request_get_connection(request);
+	connection->since_ms = now_ms();
 	evhttp_request_set_on_complete_cb(request, connections_on_answered, connections);
+}
+
+void connections_let_last(struct connections *connections, struct evhttp_request *request)
+{
+	struct connection *connection = connections_find(
+		connections, evhttp_connection_get_bufferevent(evhttp_request_get_connection(request)));
+
+	if (connection != NULL)
+		connection->is_lasting = true;
 }
 
 void connections_set_listener(struct connections *connections, struct evconnlistener *listener)

@@ -27,5 +27,7 @@ void connections_set_listener(struct connections *connections, struct evconnlist
 
 /* A request is answered now: its time begins anew once the answer is gone. */
 void connections_answer(struct connections *connections, struct evhttp_request *request);
+/* Its answer goes on until the client leaves: it may have nothing to write for a while. */
+void connections_let_last(struct connections *connections, struct evhttp_request *request);
 
 #endif
