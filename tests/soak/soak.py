@@ -1,6 +1,6 @@
 """An agent in every kind of trouble at once, for as long as is wanted:
 
-    soak.py [--seconds N] [--seed S] [--calm SECONDS] [--json FILE]
+    soak.py [--seconds N] [--seed S] [--calm SECONDS] [--memory] [--json FILE]
 
 Writers die in the middle of a line, receivers come and go, configurations are swapped, good and faulty ones, peers of every
 port misbehave, names and values flood, entities are abandoned, the clock of the day jumps, signals arrive. Meanwhile the
@@ -252,12 +252,14 @@ class Shortages(Trouble):
         (["connect"], [errno.ECONNREFUSED, errno.ETIMEDOUT, errno.EAGAIN]),
         (["sendmsg", "sendmmsg", "recv"], [errno.EIO, errno.ECONNRESET, errno.EPIPE, errno.EMSGSIZE]),
         (["epoll_wait", "poll"], [errno.EINTR]),
+    ]
+    MEMORY = [
         (["epoll_ctl"], [errno.ENOMEM, errno.ENOSPC]),
         (["malloc", "calloc", "realloc"], [errno.ENOMEM]),
     ]
 
     def act(self):
-        names, errors = self.random.choice(self.KINDS)
+        names, errors = self.random.choice(self.KINDS + (self.MEMORY if self.soak.memory else []))
         for name in names:
             self.soak.faults.fail(name, *errors, chance=self.random.choice([0.01, 0.1, 0.5]))
         self.soak.pause(self.random.uniform(0.1, 1))
@@ -318,12 +320,13 @@ class Probes(Trouble):
 
 
 class Soak:
-    def __init__(self, folder, seconds, seed, calm_every, json_path=None):
+    def __init__(self, folder, seconds, seed, calm_every, json_path=None, memory=False):
         self.folder = folder
         self.seconds = seconds
         self.seed = seed
         self.calm_every = calm_every
         self.json = json_path
+        self.memory = memory
         self.is_ending = False
         self.failures = []
         self.readings = 0
@@ -577,7 +580,7 @@ def soak(arguments):
     from harness import temporary_directory
 
     with temporary_directory() as folder:
-        soak = Soak(folder, arguments.seconds, arguments.seed, arguments.calm, arguments.json)
+        soak = Soak(folder, arguments.seconds, arguments.seed, arguments.calm, arguments.json, arguments.memory)
         soak.start()
         try:
             soak.run()
@@ -599,6 +602,7 @@ def main():
     parser.add_argument("--seconds", type=float, default=float(os.environ.get("SOAK_SECONDS", "120")))
     parser.add_argument("--seed", type=int, default=int(os.environ.get("SOAK_SEED", "0")) or random.SystemRandom().randrange(1, 10**6))
     parser.add_argument("--calm", type=float, default=8, help="seconds between two calms")
+    parser.add_argument("--memory", action="store_true", help="memory runs short, too: the pages may be away for a while")
     parser.add_argument("--json", help="a file that is written at every calm")
     arguments = parser.parse_args()
     name = f"{arguments.seconds:g} s of every trouble at once, seed {arguments.seed}"
