@@ -315,13 +315,24 @@ int close(int fd)
 /* ---- the loop ---- */
 
 FAILING(int, epoll_create1, (int flags), (flags), -1, -1)
-FAILING(int, epoll_ctl, (int epoll, int operation, int fd, struct epoll_event *event), (epoll, operation, fd, event), fd, -1)
 FAILING(int, epoll_wait, (int epoll, struct epoll_event *events, int count, int timeout), (epoll, events, count, timeout), -1, -1)
 FAILING(int, eventfd, (unsigned value, int flags), (value, flags), -1, -1)
 FAILING(int, pipe2, (int ends[2], int flags), (ends, flags), -1, -1)
 FAILING(int, timerfd_create, (clockid_t id, int flags), (id, flags), -1, -1)
 FAILING(int, timerfd_settime, (int fd, int flags, const struct itimerspec *value, struct itimerspec *old),
         (fd, flags, value, old), fd, -1)
+
+/* Only what is added takes memory. */
+int epoll_ctl(int epoll, int operation, int fd, struct epoll_event *event)
+{
+	int fault = operation == EPOLL_CTL_ADD ? fault_of(CALL_epoll_ctl, fd) : 0;
+
+	if (fault > 0) {
+		errno = fault;
+		return -1;
+	}
+	return REAL(epoll_ctl)(epoll, operation, fd, event);
+}
 
 int poll(struct pollfd *fds, nfds_t count, int timeout)
 {

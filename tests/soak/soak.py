@@ -451,7 +451,10 @@ class Soak:
         self._calm.set()
         # Those who listen while it is calm do not come back from settling down.
         awaited = [t for t in self.troubles if not isinstance(t, Flapping)]
-        wait_until(lambda: self.failures or all(t in self._resting for t in awaited), "everybody to be calm")
+        try:
+            wait_until(lambda: self.failures or all(t in self._resting for t in awaited), "everybody to be calm")
+        except Failure as failure:
+            raise Failure(f"{failure}, but: {[t.name for t in awaited if t not in self._resting]}") from failure
         if not self.failures:
             self.check_calm()
         self._calm.clear()
