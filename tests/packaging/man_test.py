@@ -74,13 +74,15 @@ COMMANDS = re.findall(r"^  ([a-z]+) ", command("--help").stdout, re.MULTILINE)
 
 def options_of_help(name):
     text = command("help", name).stdout
-    rows = re.findall(r"^ {2,6}((?:-{1,2}[a-z]+, )?-{1,2}[a-z]*)(?= |$)", text, re.MULTILINE)
+    rows = re.findall(r"^ {2,6}((?:-{1,2}[a-z-]+, )?-{1,2}[a-z-]*)(?= |$)", text, re.MULTILINE)
     found = {option for row in rows for option in row.split(", ")}
-    return found | set(re.findall(r"(?<=[\[ ])-{1,2}[a-z]*(?=[\] ])", text.splitlines()[0]))
+    return found | set(re.findall(r"(?<=[\[ ])-{1,2}[a-z-]*(?=[\] ])", text.splitlines()[0]))
 
 
 def options_of_macros(line):
-    return set(re.findall(r"-{1,2}[a-z]*", re.sub(r"\bFl ?", "-", line.replace("Fl Fl ", "Fl -")).replace("- -", "--")))
+    """`.It Fl c , Fl Fl config` has -c and --config; alone, Fl is the argument `-`."""
+    words = re.sub(r"\bFl( |$)", "-", re.sub(r"\bFl Fl( |$)", "--", line.lstrip("."))).split()
+    return {word for word in words if word.startswith("-")}
 
 
 def options_of_page(name):

@@ -48,6 +48,7 @@ complete -c statsidecar -n '__statsidecar_uses run check explain test catalogue'
 complete -c statsidecar -n '__statsidecar_uses run' -l input -x -a 'fifo:/// udp:// unix:/// tcp:// unixstream:/// stdin:' -d 'Read this'
 complete -c statsidecar -n '__statsidecar_uses run' -l output -x -a 'udp:// unix:/// tcp:// unixstream:/// stdout:' -d 'Send there'
 complete -c statsidecar -n '__statsidecar_uses run' -l dialect -x -a 'dogstatsd statsd graphite influxdb librato signalfx' -d 'Of every output'
+complete -c statsidecar -n '__statsidecar_uses run' -l copy-program -rF -d 'Put a copy of this program there first'
 
 complete -c statsidecar -n '__statsidecar_uses check' -l print -d 'Print the effective configuration'
 
