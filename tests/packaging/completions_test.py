@@ -10,6 +10,7 @@ import pty
 import re
 import select
 import shlex
+import signal
 import subprocess
 import sys
 import time
@@ -90,6 +91,8 @@ class Terminal:
         return got[len(typed) :]
 
     def close(self):
+        # Interactive shells take their time over a terminal that is gone, or ignore TERM.
+        os.kill(self.pid, signal.SIGKILL)
         os.close(self.terminal)
         os.waitpid(self.pid, 0)
         self._directory.cleanup()
