@@ -6,7 +6,7 @@
  *     connections.c   how many clients, and for how long
  *     metrics.c  status.c  events.c  rejected.c  explain.c  tap.c  probes.c  home.c    a page each
  *     tap_client.c    one who taps;  history.c   what was counted over the last minutes
- *     status.html     what stands at /, embedded by embed-page.sh */
+ *     status.html     what stands at /, carried by settings/carried.h */
 #ifndef STATSIDECAR_ADMIN_ADMIN_H
 #define STATSIDECAR_ADMIN_ADMIN_H
 

@@ -1,8 +1,10 @@
 /* /: the status page. Its script and style run by a nonce that is another each time, and nothing else does: what events bring
  * stays text even where the page should err. */
+#include <stdlib.h>
 #include <sys/random.h>
 
 #include "admin/page.h"
+#include "settings/carried.h"
 #include "clock.h"
 
 enum { NONCE_BYTES = 16, NONCE_LEN = 2 * NONCE_BYTES };
@@ -26,10 +28,13 @@ int home_write(struct admin *admin, struct evkeyvalq *headers, FILE *out)
 {
 	char nonce[NONCE_LEN + 1];
 	char policy[512];
-	const char *at = status_page;
+	char *page = carried_unpack(carried_find("status"));
+	const char *at = page;
 	const char *next;
 
 	(void)admin;
+	if (page == NULL)
+		return HTTP_INTERNAL;
 	nonce_make(nonce);
 	snprintf(policy, sizeof policy,
 	         "default-src 'none'; script-src 'nonce-%s'; style-src 'nonce-%s'; connect-src 'self'; img-src data:; "
@@ -41,5 +46,6 @@ int home_write(struct admin *admin, struct evkeyvalq *headers, FILE *out)
 		fputs(nonce, out);
 	}
 	fputs(at, out);
+	free(page);
 	return HTTP_OK;
 }

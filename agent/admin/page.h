@@ -55,8 +55,6 @@ void page_send_error(struct evhttp_request *request, int status, const char *tex
 /* NULL where a request may be answered, else why not. page is NULL where there is none of that path. */
 const char *access_refuses(struct admin *admin, const struct page *page, struct evhttp_request *request);
 
-extern const char status_page[]; /* status.html */
-
 int home_write(struct admin *admin, struct evkeyvalq *headers, FILE *out);
 int healthz_write(struct admin *admin, const char *query, FILE *out);
 int readyz_write(struct admin *admin, const char *query, FILE *out);

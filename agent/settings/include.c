@@ -84,7 +84,7 @@ static int request_open(const struct loader *loader, const struct request *reque
 	struct stat status;
 	*identity = (struct identity){.pack = request->pack};
 	if (request->pack) {
-		*text = (struct span){request->pack->text, request->pack->len};
+		*text = pack_text(request->pack);
 		return 0;
 	}
 	int descriptor = open(request->path, O_RDONLY | O_CLOEXEC);

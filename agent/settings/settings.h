@@ -142,13 +142,14 @@ bool endpoint_is_same(const struct endpoint *a, const struct endpoint *b);
 int endpoint_parse(struct endpoint *endpoint, struct span url, uint16_t default_port, struct arena *arena,
                    const char **why) __attribute__((warn_unused_result));
 
-/* An embedded pack's text, or NULL: packs are conf/ files that the build embeds (agent/settings/packs.h). */
+/* The built-in packs: files of conf/. */
 struct pack {
 	const char *name;
-	const char *text;
-	size_t len;
+	char *text; /* once it was asked for */
 };
 const struct pack *pack_find(const char *name);
 const struct pack *pack_at(size_t index); /* NULL behind the last */
+/* Valid until the program ends. */
+struct span pack_text(const struct pack *pack);
 
 #endif
