@@ -91,7 +91,7 @@ uint32_t plan_write_heads(const struct renderer *renderer, const struct metric *
 	return filtered;
 }
 
-static enum plan_name name_kind(const struct metric *metric)
+static uint8_t name_kind(const struct metric *metric)
 {
 	if (metric->kind == METRIC_EVENT)
 		return PLAN_NAME_TITLE;

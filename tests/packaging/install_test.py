@@ -213,7 +213,7 @@ def _():
     true(re.search(r"no difference: (5[0-9]|[6-9][0-9]) events", done.stdout), done.stdout[-500:] + done.stderr)
 
 
-@test("conf/statsidecar.yaml: what is turned off in it is right, and its test passes")
+@test("conf/statsidecar.yaml: what is turned off in it is right, and its tests pass")
 def _():
     with temporary_directory() as directory:
         path = pathlib.Path(directory) / "statsidecar.yaml"
@@ -221,14 +221,16 @@ def _():
         for name in ("check", "test"):
             done = command(name, "-c", path)
             equal((done.returncode, done.stderr), (0, ""), name)
-        true("\nok 1 - an order" in command("test", "-c", path).stdout, "its test")
+        true("\nok 2 - an order" in command("test", "-c", path).stdout, "its test")
 
 
 @test("conf/statsidecar.yaml: what stands in it as default is the default")
 def _():
     with temporary_directory() as directory:
         path = pathlib.Path(directory) / "statsidecar.yaml"
-        path.write_text(turned_on().split("prefix: shop.")[0])
+        rows = turned_on().split("\n")
+        prefix, tests, order = (next(at for at, row in enumerate(rows) if text in row) for text in ("prefix: shop.", "tests:", "name: an order"))
+        path.write_text("\n".join(rows[:prefix] + rows[tests:order]) + "\n")
         plain = command("check", "--print", "-c", DEFAULT).stdout.split("\n", 1)
         full = command("check", "--print", "-c", path).stdout.split("\n", 1)
         equal(full[1], plain[1])
