@@ -18,90 +18,34 @@ import json
 import os
 import pathlib
 import platform
-import signal
 import socket
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
 
-SOURCE = pathlib.Path(os.environ.get("srcdir") or pathlib.Path(__file__).parents[1]).resolve()
-BUILD = pathlib.Path(os.environ.get("builddir") or SOURCE / "build").resolve()
-AGENT = os.environ.get("STATSIDECAR") or str(BUILD / "statsidecar")
-sys.path.insert(0, str(SOURCE / "tests/e2e"))
+from contest import (
+    AGENT,
+    BESIDE,
+    BUILD,
+    CORES,
+    CORPUS,
+    COUNTER_AND_TIMER,
+    MEASURED,
+    QUIET,
+    Measured,
+    Sink,
+    add_ratios,
+    alternate,
+    environment,
+    median,
+    pinned,
+    print_table,
+    program,
+    spread,
+)
 
-from harness import Lines, environment  # noqa: E402 (the path comes first)
-
-CORES = sorted(os.sched_getaffinity(0))
-CORPUS = 50_000  # different events
 RULES_A_FILE = 400
-
-QUIET = "admin: off\ntelemetry: off\n"
-COUNTER_AND_TIMER = """
-rules:
-  - match: step.completed
-    tags: {step: "{step_name}", task: "{task_name}"}
-    metrics:
-      - counter: step.completed
-      - {timer: step.duration, value: execution_duration, unit: s}
-"""
-
-
-def program(name):
-    return str(BUILD / "bench" / name)
-
-
-def median(values):
-    return statistics.median(values)
-
-
-# ---- processes ----
-
-
-def pinned(cores):
-    return lambda: os.sched_setaffinity(0, cores)
-
-
-class Measured:
-    """A program on the first core, all others leave it alone: its CPU time between `ready` and its end."""
-
-    def __init__(self, arguments):
-        self.process = subprocess.Popen(
-            arguments, stderr=subprocess.PIPE, env=environment(), preexec_fn=pinned(CORES[:1])
-        )
-        self.log = Lines(self.process.stderr)
-        self.log.wait_for(r"\bready\b")
-        # What it took to get there is no cost of an event.
-        self.before_s = int(pathlib.Path(f"/proc/{self.process.pid}/schedstat").read_text().split()[0]) / 1e9
-
-    def end(self):
-        self.process.send_signal(signal.SIGTERM)
-        _, status, usage = os.wait4(self.process.pid, 0)
-        self.process.returncode = os.waitstatus_to_exitcode(status)
-        self.log.wait_end()
-        self.process.stderr.close()
-        if self.process.returncode != 0:
-            raise SystemExit("\n".join(["a measured program failed:"] + self.log.all()[-20:]))
-        return usage.ru_utime + usage.ru_stime - self.before_s
-
-    def kill(self):
-        if self.process.returncode is None:
-            self.process.kill()
-            self.process.wait()
-
-
-class Sink:
-    def __init__(self):
-        self.process = subprocess.Popen([program("sink")], stdout=subprocess.PIPE, preexec_fn=pinned(CORES[1:] or CORES))
-        self.port = int(self.process.stdout.readline())
-
-    def end(self):
-        self.process.send_signal(signal.SIGTERM)
-        totals = json.loads(self.process.stdout.read())
-        self.process.wait()
-        self.process.stdout.close()
-        return totals
 
 
 # ---- pipe ----
@@ -122,7 +66,7 @@ def pipe_once(contestant, events, directory):
             subprocess.run(
                 [program("generate"), "--count", str(CORPUS), "--repeat", str(events // CORPUS)],
                 stdout=pipe_,
-                preexec_fn=pinned(CORES[1:] or CORES),
+                preexec_fn=pinned(BESIDE),
                 check=True,
             )
         cpu_s = measured.end()
@@ -183,29 +127,27 @@ OUTPUTS = {
 
 
 def pipe_rows(arguments, contestants):
-    """A row each; the ratio is to the first whose name begins with `floor`, else to the first."""
-    runs = {name: [] for name in contestants}
+    """A row each."""
     events = arguments.events * 1_000_000
-    for _ in range(arguments.runs):
-        for name, contestant in contestants.items():
-            with tempfile.TemporaryDirectory(prefix="statsidecar-bench-") as directory:
-                runs[name].append(pipe_once(contestant, events, directory))
+
+    def once(name):
+        with tempfile.TemporaryDirectory(prefix="statsidecar-bench-") as directory:
+            return pipe_once(contestants[name], events, directory)
+
     rows = []
-    for name, results in runs.items():
-        cpu = median([r["cpu_s"] for r in results]) / arguments.events
+    for name, results in alternate(contestants, arguments.runs, once).items():
+        least, cpu, most = spread(results, "cpu_s", arguments.events)
         rows.append(
             {
                 "name": name,
                 "cpu_s_per_million": round(cpu, 4),
-                "spread": [round(f(r["cpu_s"] for r in results) / arguments.events, 4) for f in (min, max)],
+                "spread": [round(least, 4), round(most, 4)],
                 "events_per_cpu_s": round(1e6 / cpu),
                 "events_per_s": round(events / median([r["elapsed_s"] for r in results])),
                 "lines_received_per_event": round(median([r["lines"] for r in results]) / events, 4),
             }
         )
-    base = next((row for row in rows if row["name"].startswith("floor")), rows[0])["cpu_s_per_million"]
-    for row in rows:
-        row["ratio"] = round(row["cpu_s_per_million"] / base, 3)
+    add_ratios(rows, "cpu_s_per_million")
     return rows
 
 
@@ -225,17 +167,20 @@ def print_outputs(rows, arguments):
     print_pipe_rows("three outputs", rows, arguments)
 
 
+PIPE_COLUMNS = [
+    ("CPU s/M", 8, lambda row: f"{row['cpu_s_per_million']:.3f}"),
+    ("(least–most)", 16, lambda row: "({:.3f}–{:.3f})".format(*row["spread"])),
+    ("ratio", 6, lambda row: f"{row['ratio']:.2f}"),
+    ("events/CPU s", 13, lambda row: f"{row['events_per_cpu_s']:,}"),
+    ("events/s", 11, lambda row: f"{row['events_per_s']:,}"),
+    ("lines/event", 11, lambda row: f"{row['lines_received_per_event']:.3f}"),
+]
+
+
 def print_pipe_rows(title, rows, arguments):
-    print(f"{title}, {arguments.events} million JSON events a run, medians of {arguments.runs} runs, one core")
-    print(f"{'':42} {'CPU s/M':>8} {'(least–most)':>16} {'ratio':>6} {'events/CPU s':>13} {'events/s':>11} {'lines/event':>11}")
-    for row in rows:
-        least, most = row["spread"]
-        print(
-            f"{row['name']:42} {row['cpu_s_per_million']:8.3f} {f'({least:.3f}–{most:.3f})':>16} "
-            f"{row['ratio']:6.2f} {row['events_per_cpu_s']:13,} {row['events_per_s']:11,} "
-            f"{row['lines_received_per_event']:11.3f}"
-        )
-    print()
+    print_table(
+        f"{title}, {arguments.events} million JSON events a run, medians of {arguments.runs} runs, one core", PIPE_COLUMNS, rows
+    )
 
 
 # ---- in process ----
@@ -344,42 +289,44 @@ def inprocess_once(directory, request, config, rules=()):
         [program("inprocess"), "-c", path, "--passes", "9", events],
         stdout=subprocess.PIPE,
         env=environment(),
-        preexec_fn=pinned(CORES[:1]),
+        preexec_fn=pinned(MEASURED),
         check=True,
     )
     return json.loads(done.stdout)
 
 
 def inprocess(arguments):
-    runs = {name: [] for name in INPROCESS}
-    for _ in range(arguments.runs):
-        for name, row in INPROCESS.items():
-            with tempfile.TemporaryDirectory(prefix="statsidecar-bench-") as directory:
-                runs[name].append(inprocess_once(directory, *row))
+    def once(name):
+        with tempfile.TemporaryDirectory(prefix="statsidecar-bench-") as directory:
+            return inprocess_once(directory, *INPROCESS[name])
+
     rows = []
-    for name, results in runs.items():
+    for name, results in alternate(INPROCESS, arguments.runs, once).items():
         row = {what: round(median([r[what] for r in results]), 1) for what in ("least", "median", "copy")}
         row["metrics_per_event"] = results[0]["metrics"] / results[0]["events"]
         rows.append({"name": name, **row, "ratio": round(row["least"] / (rows[0]["least"] if rows else row["least"]), 2)})
     return rows
 
 
+INPROCESS_COLUMNS = [
+    ("least", 8, lambda row: f"{row['least']:.1f}"),
+    ("median", 8, lambda row: f"{row['median']:.1f}"),
+    ("copy", 6, lambda row: f"{row['copy']:.1f}"),
+    ("ratio", 6, lambda row: f"{row['ratio']:.2f}"),
+    ("metrics/event", 14, lambda row: f"{row['metrics_per_event']:.2f}"),
+]
+
+
 def print_inprocess(rows, arguments):
-    print(f"in process, nanoseconds of CPU an event, medians of {arguments.runs} runs of 9 passes")
-    print(f"{'':42} {'least':>8} {'median':>8} {'copy':>6} {'ratio':>6} {'metrics/event':>14}")
-    for row in rows:
-        print(
-            f"{row['name']:42} {row['least']:8.1f} {row['median']:8.1f} {row['copy']:6.1f} {row['ratio']:6.2f} "
-            f"{row['metrics_per_event']:14.2f}"
-        )
-    print()
+    title = f"in process, nanoseconds of CPU an event, medians of {arguments.runs} runs of 9 passes"
+    print_table(title, INPROCESS_COLUMNS, rows)
 
 
 # ---- guards ----
 
 
 def guards(arguments):
-    runs = [json.loads(subprocess.check_output([program("guards")], preexec_fn=pinned(CORES[:1]))) for _ in range(arguments.runs)]
+    runs = [json.loads(subprocess.check_output([program("guards")], preexec_fn=pinned(MEASURED))) for _ in range(arguments.runs)]
     return {what: round(median([run[what] for run in runs]), 2) for what in runs[0]}
 
 

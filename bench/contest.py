@@ -1,0 +1,153 @@
+"""What the parts of the benchmark share: programs measured on a core of their own, their senders and receivers beside them,
+runs that alternate, medians, ratios, tables. Standard library and the tests' harness only.
+
+A part compares contestants. A run of one starts what it needs (a Sink, then a Measured, then whoever writes) and gives a dict of
+figures; alternate() runs every contestant in turn, over and over, so that a slow minute of the machine hits all of them:
+
+    results = alternate(["agent", "floor"], arguments.runs, once)     # once(name) -> {"cpu_s": 1.2, "lines": 3000000}
+    rows = [{"name": name, "cpu_s": median([run["cpu_s"] for run in runs])} for name, runs in results.items()]
+    add_ratios(rows, "cpu_s")
+    print_table("title", COLUMNS, rows)
+"""
+
+import json
+import os
+import pathlib
+import signal
+import statistics
+import subprocess
+import sys
+
+SOURCE = pathlib.Path(os.environ.get("srcdir") or pathlib.Path(__file__).parents[1]).resolve()
+BUILD = pathlib.Path(os.environ.get("builddir") or SOURCE / "build").resolve()
+AGENT = os.environ.get("STATSIDECAR") or str(BUILD / "statsidecar")
+sys.path.insert(0, str(SOURCE / "tests/e2e"))
+
+from harness import Lines, environment  # noqa: E402 (the path comes first)
+
+CORES = sorted(os.sched_getaffinity(0))
+MEASURED = CORES[:1]  # the core of the measured program
+BESIDE = CORES[1:] or CORES  # those of everybody else
+CORPUS = 50_000  # different events
+
+QUIET = "admin: off\ntelemetry: off\n"
+COUNTER_AND_TIMER = """
+rules:
+  - match: step.completed
+    tags: {step: "{step_name}", task: "{task_name}"}
+    metrics:
+      - counter: step.completed
+      - {timer: step.duration, value: execution_duration, unit: s}
+"""
+
+
+def program(name):
+    """A program of bench/, built."""
+    return str(BUILD / "bench" / name)
+
+
+# ---- processes ----
+
+
+def pinned(cores):
+    """For Popen's preexec_fn."""
+    return lambda: os.sched_setaffinity(0, cores)
+
+
+def cpu_s(pid):
+    """CPU seconds of a running process, all its threads, to the nanosecond."""
+    return sum(int(task.read_text().split()[0]) for task in pathlib.Path(f"/proc/{pid}/task").glob("*/schedstat")) / 1e9
+
+
+class Measured:
+    """A program on the first core, all others leave it alone: its CPU time between `ready` and its end.
+
+    It is ready when a line of its standard error matches `ready`, or when ready(process) returns."""
+
+    def __init__(self, arguments, ready=r"\bready\b", end_statuses=(0,)):
+        self.end_statuses = end_statuses
+        self.process = subprocess.Popen(arguments, stderr=subprocess.PIPE, env=environment(), preexec_fn=pinned(MEASURED))
+        self.log = Lines(self.process.stderr)
+        try:
+            if callable(ready):
+                ready(self.process)
+            else:
+                self.log.wait_for(ready)
+        except BaseException:
+            self.kill()
+            raise
+        # What it took to get there is no cost of an event.
+        self.before_s = cpu_s(self.process.pid)
+
+    def end(self):
+        self.process.send_signal(signal.SIGTERM)
+        _, status, usage = os.wait4(self.process.pid, 0)
+        self.process.returncode = os.waitstatus_to_exitcode(status)
+        self.log.wait_end()
+        self.process.stderr.close()
+        if self.process.returncode not in self.end_statuses:
+            raise SystemExit("\n".join(["a measured program failed:"] + self.log.all()[-20:]))
+        return usage.ru_utime + usage.ru_stime - self.before_s
+
+    def kill(self):
+        if self.process.returncode is None:
+            self.process.kill()
+            self.process.wait()
+
+
+class Sink:
+    """Receives on a UDP port of 127.0.0.1; end() gives what it counted: datagrams, bytes, lines, kernel_drops."""
+
+    def __init__(self):
+        self.process = subprocess.Popen([program("sink")], stdout=subprocess.PIPE, preexec_fn=pinned(BESIDE))
+        self.port = int(self.process.stdout.readline())
+
+    def end(self):
+        self.process.send_signal(signal.SIGTERM)
+        totals = json.loads(self.process.stdout.read())
+        self.process.wait()
+        self.process.stdout.close()
+        return totals
+
+
+# ---- figures ----
+
+
+def median(values):
+    return statistics.median(values)
+
+
+def alternate(names, runs, once):
+    """{name: [what once(name) gave, a run each]}; every contestant has its turn before the first has its second."""
+    results = {name: [] for name in names}
+    for _ in range(runs):
+        for name in results:
+            results[name].append(once(name))
+    return results
+
+
+def spread(runs, what, divisor=1):
+    """Least, median and most of one figure."""
+    values = [run[what] / divisor for run in runs]
+    return min(values), median(values), max(values)
+
+
+def add_ratios(rows, what):
+    """Each row's `ratio` to the first row whose name begins with `floor`, else to the first row."""
+    base = next((row for row in rows if row["name"].startswith("floor")), rows[0])[what]
+    for row in rows:
+        row["ratio"] = round(row[what] / base, 3)
+
+
+# ---- tables ----
+
+
+def print_table(title, columns, rows):
+    """Columns are (heading, width, cell(row) -> text); each row's name stands before them."""
+    name_width = max(42, *(len(row["name"]) for row in rows))
+    print(title)
+    print(f"{'':{name_width}}" + "".join(f" {heading:>{width}}" for heading, width, _ in columns))
+    for row in rows:
+        print(f"{row['name']:{name_width}}" + "".join(f" {cell(row):>{width}}" for _, width, cell in columns))
+    print()
+    sys.stdout.flush()
