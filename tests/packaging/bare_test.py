@@ -31,6 +31,20 @@ def _():
     equal(sorted(documented()[: len(documented()) - 3]), sorted(names - {"autoconf", "automake", "libtool"}))
 
 
+@test("packages are built with what the documents name, at the versions that configure asks for")
+def _():
+    control = (SOURCE / "packaging/debian/control").read_text()
+    asked = re.search(r"^Build-Depends: (.*?)^\S", control, re.MULTILINE | re.DOTALL).group(1)
+    of_the_build = set(documented()) - {"gcc", "libc6-dev", "make"}  # Debian's build-essential
+    equal(sorted(of_the_build - set(re.findall(r"[a-z0-9.-]+", asked))), [], "not in debian/control")
+
+    configure = (SOURCE / "configure.ac").read_text()
+    rows = re.findall(r"PKG_CHECK_MODULES\(\[(?:EVENT|YAML|ZLIB|SECCOMP)\], \[(\S+ >= [0-9.]+)", configure)
+    spec = (SOURCE / "packaging/rpm/statsidecar.spec").read_text()
+    required = re.findall(r"^BuildRequires: +pkgconfig\((.+?)\) (>= \S+)$", spec, re.MULTILINE)
+    equal(sorted(f"{name} {version}" for name, version in required), sorted(row.replace("libevent_core", "libevent") for row in rows))
+
+
 @test("./configure && make && make check && make install on a bare Debian 12")
 def _():
     tarball, version = archive()

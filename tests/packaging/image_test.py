@@ -102,7 +102,7 @@ def _():
 def _():
     image = Built.image()
     licences = {path.rsplit("/", 1)[1] for path in image.files if path.startswith("/usr/share/licenses/")}
-    equal(licences, {"statsidecar", "libc6", "libevent", "libseccomp", "libyaml"})
+    equal(licences, {"statsidecar", "libc6", "libevent", "libseccomp", "libyaml", "zlib"})
     owners = {path: member.uid for path, member in image.files.items() if path in ("/run/statsidecar", "/etc/statsidecar", "/usr/bin/statsidecar")}
     equal(owners, {"/run/statsidecar": 65532, "/etc/statsidecar": 0, "/usr/bin/statsidecar": 0})
 
