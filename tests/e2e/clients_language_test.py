@@ -698,7 +698,8 @@ def _(language, code):
         else:
             words = [*python(), "-c"] if language == "python" else ["sh", "-euc"]
         run([*words, PRELUDE[language] + code], catcher.url, path, cwd=CLIENTS / "shell")
-        if "unix://" not in code and "forward" not in code:
+        # What names a URL of its own publishes there: documentation_test.py looks.
+        if "://" not in code and "forward" not in code:
             true(catcher.events(), "nothing was published")
 
 
