@@ -10,25 +10,27 @@ figures; alternate() runs every contestant in turn, over and over, so that a slo
     print_table("title", COLUMNS, rows)
 """
 
+import collections
 import json
 import os
 import pathlib
+import re
 import signal
 import statistics
 import subprocess
 import sys
+import tempfile
 
 SOURCE = pathlib.Path(os.environ.get("srcdir") or pathlib.Path(__file__).parents[1]).resolve()
 BUILD = pathlib.Path(os.environ.get("builddir") or SOURCE / "build").resolve()
 AGENT = os.environ.get("STATSIDECAR") or str(BUILD / "statsidecar")
 sys.path.insert(0, str(SOURCE / "tests/e2e"))
 
-from harness import Lines, environment  # noqa: E402 (the path comes first)
+from harness import Lines, environment, wait_until  # noqa: E402 (the path comes first)
 
 CORES = sorted(os.sched_getaffinity(0))
 MEASURED = CORES[:1]  # the core of the measured program
 BESIDE = CORES[1:] or CORES  # those of everybody else
-CORPUS = 50_000  # different events
 
 QUIET = "admin: off\ntelemetry: off\n"
 COUNTER_AND_TIMER = """
@@ -46,7 +48,27 @@ def program(name):
     return str(BUILD / "bench" / name)
 
 
+def workplace():
+    return tempfile.TemporaryDirectory(prefix="statsidecar-bench-")
+
+
+def write_corpus(directory, request, count):
+    """A file of so many different events; request is what else `generate` is told."""
+    path = f"{directory}/corpus"
+    with open(path, "wb") as out:
+        subprocess.run([program("generate"), "--count", str(count), *request.split()], stdout=out, check=True)
+    return path
+
+
+def run_beside(arguments):
+    """A program beside the measured one, to its end: what it printed, a line of JSON."""
+    return json.loads(subprocess.check_output(arguments, preexec_fn=pinned(BESIDE)))
+
+
 # ---- processes ----
+
+# name{label="value"} 12
+COUNTER = re.compile(r'(statsidecar_\w+)(?:\{(?:"(?:[^"\\]|\\.)*"|[^"}])*\})? (\d+)')
 
 
 def pinned(cores):
@@ -78,6 +100,43 @@ class Measured:
             raise
         # What it took to get there is no cost of an event.
         self.before_s = cpu_s(self.process.pid)
+
+    def used_s(self):
+        """CPU seconds since `ready`, of one that sleeps or has other threads that do: the kernel's books are up to date then."""
+        return cpu_s(self.process.pid) - self.before_s
+
+    def wait_asleep(self):
+        """Until it has nothing left to do: asleep, and nothing waits in its UDP sockets."""
+        process = pathlib.Path(f"/proc/{self.process.pid}")
+
+        def is_asleep():
+            waits = any(int(row[4].split(":")[1], 16) > 0 for row in self.udp_sockets())
+            return not waits and process.joinpath("stat").read_text().rsplit(")", 1)[1].split()[0] == "S"
+
+        wait_until(is_asleep, "the measured program to fall asleep")
+
+    def udp_sockets(self):
+        """Its rows of /proc/net/udp: [1] is the local address, [2] the remote one, [4] what waits, [12] drops."""
+        folder = pathlib.Path(f"/proc/{self.process.pid}/fd")
+        inodes = {os.readlink(link)[8:-1] for link in folder.iterdir() if os.readlink(link).startswith("socket:[")}
+        rows = [row.split() for row in pathlib.Path("/proc/net/udp").read_text().splitlines()[1:]]
+        return [row for row in rows if row[9] in inodes]
+
+    def udp_input(self):
+        """Port and drops of the one UDP socket that it is bound to without being connected."""
+        (row,) = [row for row in self.udp_sockets() if row[2].startswith("00000000:")]
+        return int(row[1].split(":")[1], 16), int(row[12])
+
+    def counters(self):
+        """The agent's own, summed over their labels, by name."""
+        self.process.send_signal(signal.SIGUSR1)
+        self.log.wait_for("counters: end")
+        found = collections.Counter()
+        for line in self.log.all():
+            if "counters: " in line:
+                for name, value in COUNTER.findall(line):
+                    found[name] += int(value)
+        return found
 
     def end(self):
         self.process.send_signal(signal.SIGTERM)

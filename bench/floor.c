@@ -1,13 +1,17 @@
 /* The floor: what moving the same bytes costs where nobody looks at them. One bare epoll loop.
  *
- *     floor pipe PATH PORT [DATAGRAM]   reads the pipe; forwards in datagrams of DATAGRAM bytes (1400), 64 a sendmmsg()
+ *     floor pipe PATH OUT [DATAGRAM]    reads the pipe; forwards in datagrams of DATAGRAM bytes (1400), 64 a sendmmsg()
+ *     floor lines PATH OUT              reads the pipe; forwards each line as a datagram of its own
  *     floor read PATH                   only reads the pipe
+ *     floor receive udp|PATH [BUFFER]   only receives datagrams, on a free UDP port or a Unix socket
  *
- * Says `ready` on standard error; ends with TERM, once the pipe is empty. */
+ * OUT is a port of 127.0.0.1 or a Unix datagram socket's path. Says `ready` on standard error; ends with TERM, once
+ * what it reads is empty; one that receives says `received N datagrams` then. */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -16,6 +20,7 @@
 #include <sys/epoll.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -24,18 +29,22 @@ enum {
 	READS_PER_TURN = 8,
 	DATAGRAMS = 64,
 	PIPE_SIZE = 1024 * 1024,
+	DATAGRAM_SIZE = 9 * 1024, /* no power of two: equal low bits would fight for the same cache sets */
 };
 
 struct road {
+	bool (*turn)(struct road *road); /* false where nothing is left to be read */
 	int in;
-	int out; /* -1: nothing is forwarded */
-	size_t datagram;
+	int out;         /* -1: nothing is forwarded */
+	size_t datagram; /* 0: each line is one */
 	size_t held;
+	uint64_t received; /* datagrams */
 	char buffer[2 * READ_SIZE];
 };
 
 static struct mmsghdr headers[DATAGRAMS];
 static struct iovec vectors[DATAGRAMS];
+static char datagrams[DATAGRAMS][DATAGRAM_SIZE];
 
 static void die(const char *what)
 {
@@ -43,37 +52,49 @@ static void die(const char *what)
 	exit(EX_OSERR);
 }
 
+/* How much of what is held from at on makes the next datagram; 0: it waits for more. */
+static size_t road_next(const struct road *road, size_t at, bool is_last)
+{
+	size_t left = road->held - at;
+	const char *end;
+
+	if (road->datagram > 0)
+		return left >= road->datagram ? road->datagram : is_last ? left : 0;
+	end = memchr(road->buffer + at, '\n', left);
+	return end != NULL ? (size_t)(end - (road->buffer + at)) + 1 : 0;
+}
+
+static void road_send(const struct road *road, unsigned count)
+{
+	for (unsigned sent = 0; sent < count;) {
+		int n = sendmmsg(road->out, headers + sent, count - sent, 0);
+
+		if (n < 0 && errno != EINTR && errno != ECONNREFUSED)
+			die("floor: sendmmsg");
+		if (n > 0)
+			sent += (unsigned)n;
+	}
+}
+
 /* Sends what is held; a datagram that is not full waits for more, unless is_last. */
 static void road_forward(struct road *road, bool is_last)
 {
 	size_t at = 0;
+	unsigned count = 0;
 
-	while (road->held - at >= road->datagram || (is_last && at < road->held)) {
-		unsigned count = 0;
-
-		for (; count < DATAGRAMS && at < road->held; count++) {
-			size_t len = road->held - at < road->datagram ? road->held - at : road->datagram;
-
-			if (len < road->datagram && !is_last)
-				break;
-			vectors[count] = (struct iovec){road->buffer + at, len};
-			headers[count].msg_hdr = (struct msghdr){.msg_iov = &vectors[count], .msg_iovlen = 1};
-			at += len;
-		}
-		for (unsigned sent = 0; sent < count;) {
-			int n = sendmmsg(road->out, headers + sent, count - sent, 0);
-
-			if (n < 0 && errno != EINTR && errno != ECONNREFUSED)
-				die("floor: sendmmsg");
-			if (n > 0)
-				sent += (unsigned)n;
+	for (size_t len; (len = road_next(road, at, is_last)) > 0; at += len) {
+		vectors[count] = (struct iovec){road->buffer + at, len};
+		headers[count].msg_hdr = (struct msghdr){.msg_iov = &vectors[count], .msg_iovlen = 1};
+		if (++count == DATAGRAMS) {
+			road_send(road, count);
+			count = 0;
 		}
 	}
+	road_send(road, count);
 	memmove(road->buffer, road->buffer + at, road->held - at);
 	road->held -= at;
 }
 
-/* False where the pipe is empty. */
 static bool road_read(struct road *road)
 {
 	for (int turn = 0; turn < READS_PER_TURN; turn++) {
@@ -91,6 +112,22 @@ static bool road_read(struct road *road)
 			return false;
 	}
 	return true;
+}
+
+static bool road_receive(struct road *road)
+{
+	int got;
+
+	for (int i = 0; i < DATAGRAMS; i++) {
+		vectors[i] = (struct iovec){datagrams[i], DATAGRAM_SIZE};
+		headers[i].msg_hdr = (struct msghdr){.msg_iov = &vectors[i], .msg_iovlen = 1};
+	}
+	got = recvmmsg(road->in, headers, DATAGRAMS, MSG_DONTWAIT, NULL);
+	if (got < 0 && errno != EAGAIN && errno != EINTR)
+		die("floor: recvmmsg");
+	if (got > 0)
+		road->received += (unsigned)got;
+	return got == DATAGRAMS;
 }
 
 static void watch(int epoll_fd, int fd)
@@ -123,7 +160,7 @@ static void road_run(struct road *road)
 			if (events[i].data.fd == signal_fd)
 				is_over = true;
 		}
-		while (road_read(road) && is_over)
+		while (road->turn(road) && is_over)
 			;
 		/* Nothing is held when it goes to sleep. */
 		if (road->out >= 0)
@@ -143,34 +180,79 @@ static int open_pipe(const char *path)
 	return fd;
 }
 
-static int open_output(const char *port)
+static socklen_t unix_address(struct sockaddr_un *address, const char *path)
 {
-	struct sockaddr_in address = {.sin_family = AF_INET,
-	                              .sin_port = htons((uint16_t)strtoul(port, NULL, 10)),
-	                              .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	*address = (struct sockaddr_un){.sun_family = AF_UNIX};
+	if (strlen(path) >= sizeof address->sun_path)
+		die(path);
+	strcpy(address->sun_path, path);
+	return sizeof *address;
+}
 
-	if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof address) < 0)
+static int open_output(const char *where)
+{
+	struct sockaddr_in inet = {.sin_family = AF_INET,
+	                           .sin_port = htons((uint16_t)strtoul(where, NULL, 10)),
+	                           .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	struct sockaddr_un local;
+	bool is_unix = where[0] == '/';
+	int fd = socket(is_unix ? AF_UNIX : AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0 || (is_unix ? connect(fd, (struct sockaddr *)&local, unix_address(&local, where))
+	                       : connect(fd, (struct sockaddr *)&inet, sizeof inet)) < 0)
 		die("floor: connect");
 	return fd;
 }
 
+static int open_receiver(const char *where, const char *buffer)
+{
+	struct sockaddr_in inet = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	struct sockaddr_un local;
+	bool is_unix = where[0] == '/';
+	int fd = socket(is_unix ? AF_UNIX : AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	int size = (int)strtoul(buffer, NULL, 10);
+
+	if (fd < 0 || (is_unix ? bind(fd, (struct sockaddr *)&local, unix_address(&local, where))
+	                       : bind(fd, (struct sockaddr *)&inet, sizeof inet)) < 0)
+		die("floor: bind");
+	if (size > 0 && setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof size) < 0)
+		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof size);
+	return fd;
+}
+
+static int usage(void)
+{
+	fputs("usage: floor pipe PATH OUT [DATAGRAM] | lines PATH OUT | read PATH | receive udp|PATH [BUFFER]\n",
+	      stderr);
+	return EX_USAGE;
+}
+
 int main(int argc, char **argv)
 {
-	static struct road road = {.out = -1, .datagram = 1400};
+	static struct road road = {.turn = road_read, .out = -1, .datagram = 1400};
+	const char *mode = argc > 2 ? argv[1] : "";
 
-	if (argc == 3 && strcmp(argv[1], "read") == 0) {
+	if (strcmp(mode, "receive") == 0 && argc <= 4) {
+		road.in = open_receiver(argv[2], argc == 4 ? argv[3] : "0");
+		road.turn = road_receive;
+	} else if (strcmp(mode, "read") == 0 && argc == 3) {
 		road.in = open_pipe(argv[2]);
-	} else if ((argc == 4 || argc == 5) && strcmp(argv[1], "pipe") == 0) {
+	} else if (strcmp(mode, "lines") == 0 && argc == 4) {
+		road.in = open_pipe(argv[2]);
+		road.out = open_output(argv[3]);
+		road.datagram = 0;
+	} else if (strcmp(mode, "pipe") == 0 && (argc == 4 || argc == 5)) {
 		road.in = open_pipe(argv[2]);
 		road.out = open_output(argv[3]);
 		if (argc == 5)
 			road.datagram = strtoul(argv[4], NULL, 10);
-	}
-	if (road.in == 0 || road.datagram == 0 || road.datagram > READ_SIZE) {
-		fputs("usage: floor pipe PATH PORT [DATAGRAM] | floor read PATH\n", stderr);
-		return EX_USAGE;
+		if (road.datagram == 0 || road.datagram > READ_SIZE)
+			return usage();
+	} else {
+		return usage();
 	}
 	road_run(&road);
+	if (road.turn == road_receive)
+		fprintf(stderr, "received %" PRIu64 " datagrams\n", road.received);
 	return EX_OK;
 }

@@ -1,7 +1,11 @@
 /* Writes events as Tasker publishes them, many times over: a corpus of different ones is made first, so that writing costs next to
  * nothing.
  *
- *     generate [--format json|logfmt|cloudevents] [--shape step|wide|named] [--names N] [--count N] [--repeat N] [--seed N]
+ *     generate [--format FORMAT] [--shape step|wide|named] [--names N] [--count N] [--repeat N] [--seed N]
+ *
+ *     json, logfmt, cloudevents    an event a line, as its shape says
+ *     statsd       the two metrics that such an event gives, in turn: step.charge_card.duration:4123|ms
+ *     dogstatsd    the same with tags: step.duration:4123|ms|#step:charge_card,task:order_flow
  *
  *     step    step.completed with the usual payload, 197 bytes as JSON
  *     wide    step.completed with eight fields fit for tags
@@ -20,10 +24,10 @@
 
 #define ARRAY_LEN(array) (sizeof(array) / sizeof(array)[0])
 
-enum format { FORMAT_JSON, FORMAT_LOGFMT, FORMAT_CLOUDEVENTS };
+enum format { FORMAT_JSON, FORMAT_LOGFMT, FORMAT_CLOUDEVENTS, FORMAT_STATSD, FORMAT_DOGSTATSD };
 enum shape { SHAPE_STEP, SHAPE_WIDE, SHAPE_NAMED };
 
-static const char *const format_names[] = {"json", "logfmt", "cloudevents"};
+static const char *const format_names[] = {"json", "logfmt", "cloudevents", "statsd", "dogstatsd"};
 static const char *const shape_names[] = {"step", "wide", "named"};
 
 struct request {
@@ -132,7 +136,27 @@ static void event_write(FILE *out, const struct event *event, enum format format
 		write_json_fields(out, event, 1);
 		fputs("}}\n", out);
 		break;
+	case FORMAT_STATSD:
+	case FORMAT_DOGSTATSD:
+		break; /* metric_write() */
 	}
+}
+
+static void metric_write(FILE *out, struct request *request, unsigned long number)
+{
+	const char *task = tasks[draw(request, ARRAY_LEN(tasks))];
+	const char *step = steps[draw(request, ARRAY_LEN(steps))];
+	unsigned long took_ms = draw(request, 10000);
+	bool is_timer = number % 2;
+
+	if (request->format == FORMAT_STATSD && is_timer)
+		fprintf(out, "step.%s.duration:%lu|ms\n", step, took_ms);
+	else if (request->format == FORMAT_STATSD)
+		fprintf(out, "step.%s.completed:1|c\n", step);
+	else if (is_timer)
+		fprintf(out, "step.duration:%lu|ms|#step:%s,task:%s\n", took_ms, step, task);
+	else
+		fprintf(out, "step.completed:1|c|#step:%s,task:%s\n", step, task);
 }
 
 static int write_all(const char *data, size_t len)
@@ -160,6 +184,10 @@ static int generate(struct request *request)
 	if (out == NULL)
 		goto fail;
 	for (unsigned long i = 0; i < request->count; i++) {
+		if (request->format >= FORMAT_STATSD) {
+			metric_write(out, request, i);
+			continue;
+		}
 		event_make(&event, request);
 		event_write(out, &event, request->format);
 	}

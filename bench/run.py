@@ -1,4 +1,4 @@
-"""What an event costs: `make bench`, or run.py [--events MILLIONS] [--runs N] [--json] [PART…].
+"""What an event costs: `make bench`, or run.py [--events MILLIONS] [--runs N] [--json] [PART…] (--help: more).
 
 Every part compares side by side in one run, alternating, and gives medians; only such ratios mean something, seconds drift
 with the machine. Parts:
@@ -9,6 +9,9 @@ with the machine. Parts:
                beside its speed alone
     inprocess  the way of a line without the kernel's part, one thing changed a row: nanoseconds of CPU an event
     guards     the cardinality guard alone: nanoseconds of CPU a tag value
+    udp        datagrams at a steady rate, one event each and packed; beside a loop that only receives them: CPU seconds per
+               million events read, and what was lost
+    unix       the same from a Unix datagram socket, whose sender waits: as fast as it goes
 
 A table on standard output (with --json: JSON instead); the JSON also goes to bench/results.json in the build directory.
 """
@@ -21,15 +24,14 @@ import platform
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 
+import datagrams
 from contest import (
     AGENT,
     BESIDE,
     BUILD,
     CORES,
-    CORPUS,
     COUNTER_AND_TIMER,
     MEASURED,
     QUIET,
@@ -43,6 +45,8 @@ from contest import (
     print_table,
     program,
     spread,
+    workplace,
+    write_corpus,
 )
 
 RULES_A_FILE = 400
@@ -51,7 +55,7 @@ RULES_A_FILE = 400
 # ---- pipe ----
 
 
-def pipe_once(contestant, events, directory):
+def pipe_once(contestant, corpus, repeat, directory):
     """One run: CPU seconds and events a second, per million events."""
     path = f"{directory}/events"
     if os.path.exists(path):
@@ -64,7 +68,7 @@ def pipe_once(contestant, events, directory):
         begin = time.monotonic()
         with open(path, "wb") as pipe_:
             subprocess.run(
-                [program("generate"), "--count", str(CORPUS), "--repeat", str(events // CORPUS)],
+                [program("generate"), "--count", str(corpus), "--repeat", str(repeat)],
                 stdout=pipe_,
                 preexec_fn=pinned(BESIDE),
                 check=True,
@@ -128,15 +132,16 @@ OUTPUTS = {
 
 def pipe_rows(arguments, contestants):
     """A row each."""
-    events = arguments.events * 1_000_000
+    repeat = max(1, round(arguments.events * 1e6 / arguments.corpus))
+    events = repeat * arguments.corpus
 
     def once(name):
-        with tempfile.TemporaryDirectory(prefix="statsidecar-bench-") as directory:
-            return pipe_once(contestants[name], events, directory)
+        with workplace() as directory:
+            return pipe_once(contestants[name], arguments.corpus, repeat, directory)
 
     rows = []
     for name, results in alternate(contestants, arguments.runs, once).items():
-        least, cpu, most = spread(results, "cpu_s", arguments.events)
+        least, cpu, most = spread(results, "cpu_s", events / 1e6)
         rows.append(
             {
                 "name": name,
@@ -179,7 +184,7 @@ PIPE_COLUMNS = [
 
 def print_pipe_rows(title, rows, arguments):
     print_table(
-        f"{title}, {arguments.events} million JSON events a run, medians of {arguments.runs} runs, one core", PIPE_COLUMNS, rows
+        f"{title}, {arguments.events:g} million JSON events a run, medians of {arguments.runs} runs, one core", PIPE_COLUMNS, rows
     )
 
 
@@ -279,14 +284,12 @@ def include(rules, directory):
     return f"include: [{', '.join(names)}]\n" if names else ""
 
 
-def inprocess_once(directory, request, config, rules=()):
-    events = f"{directory}/events"
-    with open(events, "wb") as out:
-        subprocess.run([program("generate"), "--count", str(CORPUS), *request.split()], stdout=out, check=True)
+def inprocess_once(arguments, directory, request, config, rules=()):
+    events = write_corpus(directory, request, arguments.corpus)
     path = f"{directory}/bench.yaml"
     pathlib.Path(path).write_text("inputs: ['fifo:///nowhere']\n" + QUIET + config + include(rules, directory))
     done = subprocess.run(
-        [program("inprocess"), "-c", path, "--passes", "9", events],
+        [program("inprocess"), "-c", path, "--passes", str(arguments.passes), events],
         stdout=subprocess.PIPE,
         env=environment(),
         preexec_fn=pinned(MEASURED),
@@ -297,8 +300,8 @@ def inprocess_once(directory, request, config, rules=()):
 
 def inprocess(arguments):
     def once(name):
-        with tempfile.TemporaryDirectory(prefix="statsidecar-bench-") as directory:
-            return inprocess_once(directory, *INPROCESS[name])
+        with workplace() as directory:
+            return inprocess_once(arguments, directory, *INPROCESS[name])
 
     rows = []
     for name, results in alternate(INPROCESS, arguments.runs, once).items():
@@ -318,7 +321,7 @@ INPROCESS_COLUMNS = [
 
 
 def print_inprocess(rows, arguments):
-    title = f"in process, nanoseconds of CPU an event, medians of {arguments.runs} runs of 9 passes"
+    title = f"in process, nanoseconds of CPU an event, medians of {arguments.runs} runs of {arguments.passes} passes"
     print_table(title, INPROCESS_COLUMNS, rows)
 
 
@@ -343,18 +346,24 @@ PARTS = {
     "outputs": (outputs, print_outputs),
     "inprocess": (inprocess, print_inprocess),
     "guards": (guards, print_guards),
+    "udp": (datagrams.udp, datagrams.print_udp),
+    "unix": (datagrams.unix, datagrams.print_unix),
 }
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--events", type=int, default=5, metavar="MILLIONS", help="events of a run through the pipe")
+    parser.add_argument("--events", type=float, default=5, metavar="MILLIONS", help="events of a run")
     parser.add_argument("--runs", type=int, default=5, help="of each, alternating")
+    parser.add_argument("--rate", type=int, default=200_000, metavar="EVENTS", help="sent a second, of datagrams with one event each")
+    parser.add_argument("--corpus", type=int, default=50_000, metavar="EVENTS", help="different events")
+    parser.add_argument("--passes", type=int, default=9, help="of a run in process")
     parser.add_argument("--json", action="store_true", help="JSON on standard output instead of a table")
+    parser.add_argument("--output", type=pathlib.Path, default=BUILD / "bench/results.json", metavar="FILE", help="of the JSON")
     parser.add_argument("parts", nargs="*", metavar="PART", help=", ".join(PARTS))
     arguments = parser.parse_args()
-    if not set(arguments.parts) <= set(PARTS) or arguments.events < 1 or arguments.runs < 1:
-        parser.error(f"parts are {', '.join(PARTS)}; --events and --runs at least 1")
+    if not set(arguments.parts) <= set(PARTS) or arguments.events <= 0 or arguments.runs < 1:
+        parser.error(f"parts are {', '.join(PARTS)}; --events above 0, --runs at least 1")
     results = {"machine": {"cpus": len(CORES), "kernel": platform.release(), "architecture": platform.machine()}}
     for name, (run, show) in PARTS.items():
         if arguments.parts and name not in arguments.parts:
@@ -364,7 +373,7 @@ def main():
             show(results[name], arguments)
             sys.stdout.flush()
     text = json.dumps(results, indent=1)
-    (BUILD / "bench/results.json").write_text(text + "\n")
+    arguments.output.write_text(text + "\n")
     if arguments.json:
         print(text)
 

@@ -1,0 +1,246 @@
+/* Sends the lines of FILE as datagrams, over and over, at a steady rate.
+ *
+ *     send TO [--rate EVENTS] [--count EVENTS] [--pack BYTES] [--burst DATAGRAMS] FILE
+ *
+ * TO is a port of 127.0.0.1 or a Unix datagram socket's path. A line is an event; without --pack each is a datagram of its own.
+ * --rate is per second, 0: as fast as it goes. A burst is one sendmmsg(), and none begins before it is due. A sender that did
+ * not get its core in time catches up with up to CATCH_UP_NS; what is beyond that it gives up: a gap, and no flood.
+ * Prints one line of JSON in the end: {"events":N,"datagrams":N,"bytes":N,"elapsed_s":S,"given_up_s":S}. */
+#define _GNU_SOURCE
+#include <arpa/inet.h>
+#include <errno.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sysexits.h>
+#include <time.h>
+
+enum {
+	BURST_MAX = 64,
+	CATCH_UP_NS = 10 * 1000 * 1000,
+};
+
+static const int64_t ns_per_s = 1000 * 1000 * 1000;
+
+struct datagram {
+	char *data;
+	size_t len;
+	unsigned events;
+};
+
+struct corpus {
+	struct datagram *datagrams;
+	size_t count;
+};
+
+struct totals {
+	uint64_t events;
+	uint64_t datagrams;
+	uint64_t bytes;
+	int64_t given_up_ns;
+};
+
+struct request {
+	unsigned long rate;
+	unsigned long count;
+	unsigned long pack;
+	unsigned long burst;
+};
+
+static void die(const char *what)
+{
+	perror(what);
+	exit(EX_OSERR);
+}
+
+static int64_t now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * ns_per_s + now.tv_nsec;
+}
+
+static char *read_file(const char *path, size_t *len)
+{
+	FILE *in = fopen(path, "r");
+	char *text;
+
+	if (in == NULL || fseek(in, 0, SEEK_END) < 0)
+		die(path);
+	*len = (size_t)ftell(in);
+	rewind(in);
+	text = malloc(*len + 1);
+	if (text == NULL || fread(text, 1, *len, in) != *len)
+		die(path);
+	fclose(in);
+	text[*len] = '\n';
+	return text;
+}
+
+/* Lines that lie side by side already are a packed datagram: | {"a":1} \n {"a":2} | \n {"a":3} … */
+static void corpus_cut(struct corpus *corpus, char *text, size_t len, size_t pack)
+{
+	struct datagram *open = NULL;
+
+	for (char *line = text, *end; line < text + len; line = end + 1) {
+		end = memchr(line, '\n', (size_t)(text + len + 1 - line));
+		if (open != NULL && (size_t)(end - open->data) <= pack) {
+			open->len = (size_t)(end - open->data);
+			open->events++;
+			continue;
+		}
+		if (corpus->count % 1024 == 0) {
+			corpus->datagrams =
+				realloc(corpus->datagrams, (corpus->count + 1024) * sizeof *corpus->datagrams);
+			if (corpus->datagrams == NULL)
+				die("send");
+		}
+		open = &corpus->datagrams[corpus->count++];
+		*open = (struct datagram){line, (size_t)(end - line), 1};
+	}
+	if (corpus->count == 0) {
+		fputs("send: no line\n", stderr);
+		exit(EX_DATAERR);
+	}
+}
+
+static int open_output(const char *where)
+{
+	struct sockaddr_in inet = {.sin_family = AF_INET,
+	                           .sin_port = htons((uint16_t)strtoul(where, NULL, 10)),
+	                           .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	struct sockaddr_un local = {.sun_family = AF_UNIX};
+	bool is_unix = where[0] == '/';
+	int fd = socket(is_unix ? AF_UNIX : AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	if (is_unix && strlen(where) >= sizeof local.sun_path)
+		die(where);
+	strncpy(local.sun_path, where, sizeof local.sun_path - 1);
+	if (fd < 0 || (is_unix ? connect(fd, (struct sockaddr *)&local, sizeof local)
+	                       : connect(fd, (struct sockaddr *)&inet, sizeof inet)) < 0)
+		die(where);
+	return fd;
+}
+
+/* Until the next event is due; returns what is to be added to the beginning. */
+static int64_t wait_for_turn(int64_t due_ns)
+{
+	const struct timespec due = {due_ns / ns_per_s, due_ns % ns_per_s};
+	int64_t late_ns = now_ns() - due_ns;
+
+	if (late_ns > CATCH_UP_NS)
+		return late_ns;
+	/* Asleep, the receiver on this core gets on. */
+	while (late_ns < 0 && clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &due, NULL) == EINTR)
+		;
+	return 0;
+}
+
+static void send_burst(int fd, const struct corpus *corpus, size_t *next, unsigned wanted, struct totals *totals)
+{
+	static struct mmsghdr headers[BURST_MAX];
+	static struct iovec vectors[BURST_MAX];
+
+	for (unsigned i = 0; i < wanted; i++) {
+		const struct datagram *datagram = &corpus->datagrams[*next];
+
+		*next = *next + 1 < corpus->count ? *next + 1 : 0;
+		vectors[i] = (struct iovec){datagram->data, datagram->len};
+		headers[i].msg_hdr = (struct msghdr){.msg_iov = &vectors[i], .msg_iovlen = 1};
+		totals->events += datagram->events;
+		totals->bytes += datagram->len;
+	}
+	totals->datagrams += wanted;
+	for (unsigned done = 0; done < wanted;) {
+		int n = sendmmsg(fd, headers + done, wanted - done, 0);
+
+		if (n < 0 && errno != EINTR)
+			die("send: sendmmsg");
+		if (n > 0)
+			done += (unsigned)n;
+	}
+}
+
+static void send_all(int fd, const struct corpus *corpus, const struct request *request, struct totals *totals)
+{
+	int64_t begin_ns = now_ns();
+	size_t next = 0;
+
+	while (totals->events < request->count) {
+		unsigned wanted = 0;
+		uint64_t events = totals->events;
+
+		if (request->rate > 0) {
+			int64_t due_ns = begin_ns + (int64_t)((double)totals->events * 1e9 / (double)request->rate);
+			int64_t late_ns = wait_for_turn(due_ns);
+
+			begin_ns += late_ns;
+			totals->given_up_ns += late_ns;
+		}
+		for (size_t i = next; wanted < request->burst && events < request->count; wanted++) {
+			events += corpus->datagrams[i].events;
+			i = i + 1 < corpus->count ? i + 1 : 0;
+		}
+		send_burst(fd, corpus, &next, wanted, totals);
+	}
+}
+
+static struct request request_read(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{"rate", required_argument, NULL, 'r'},
+		{"count", required_argument, NULL, 'c'},
+		{"pack", required_argument, NULL, 'p'},
+		{"burst", required_argument, NULL, 'b'},
+		{NULL, 0, NULL, 0},
+	};
+	struct request request = {.count = 1000, .burst = 8};
+	int option;
+
+	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		switch (option) {
+		case 'r': request.rate = strtoul(optarg, NULL, 10); break;
+		case 'c': request.count = strtoul(optarg, NULL, 10); break;
+		case 'p': request.pack = strtoul(optarg, NULL, 10); break;
+		case 'b': request.burst = strtoul(optarg, NULL, 10); break;
+		default: exit(EX_USAGE);
+		}
+	}
+	if (optind + 2 != argc || request.burst == 0 || request.burst > BURST_MAX) {
+		fputs("usage: send TO [--rate EVENTS] [--count EVENTS] [--pack BYTES] [--burst DATAGRAMS] FILE\n",
+		      stderr);
+		exit(EX_USAGE);
+	}
+	return request;
+}
+
+int main(int argc, char **argv)
+{
+	const struct request request = request_read(argc, argv);
+	struct corpus corpus = {NULL, 0};
+	struct totals totals = {0};
+	size_t len;
+	char *text = read_file(argv[optind + 1], &len);
+	int fd = open_output(argv[optind]);
+	int64_t begin_ns;
+
+	corpus_cut(&corpus, text, len, request.pack);
+	/* A sleep of microseconds is to take microseconds. */
+	(void)prctl(PR_SET_TIMERSLACK, 1);
+	begin_ns = now_ns();
+	send_all(fd, &corpus, &request, &totals);
+	printf("{\"events\":%" PRIu64 ",\"datagrams\":%" PRIu64 ",\"bytes\":%" PRIu64
+	       ",\"elapsed_s\":%.6f,\"given_up_s\":%.6f}\n",
+	       totals.events, totals.datagrams, totals.bytes, (double)(now_ns() - begin_ns) / 1e9,
+	       (double)totals.given_up_ns / 1e9);
+	free(corpus.datagrams);
+	free(text);
+	return EX_OK;
+}

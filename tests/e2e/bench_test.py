@@ -1,0 +1,96 @@
+"""Every part of `make bench` with next to no events: each still runs, nothing is lost, figures stand beside their floors.
+No figure itself is looked at: how long something takes here says nothing."""
+
+import json
+import os
+import pathlib
+import subprocess
+import sys
+
+from harness import SOURCE, WRAPPER, contains, equal, main, skip, temporary_directory, test, true
+
+BUILD = pathlib.Path(os.environ.get("builddir") or SOURCE / "build").resolve()
+EVENTS = 2000
+
+
+def bench(part, *arguments, runs=2):
+    """The part's results and its table."""
+    if WRAPPER:
+        skip("the benchmark starts the agent itself")
+    tiny = [f"--events={EVENTS / 1e6}", "--corpus=500", f"--runs={runs}", "--passes=1", "--rate=20000", *arguments]
+    with temporary_directory() as directory:
+        done = subprocess.run(
+            [sys.executable, str(SOURCE / "bench/run.py"), *tiny, f"--output={directory}/results.json", part],
+            stdout=subprocess.PIPE,
+            env={**os.environ, "srcdir": str(SOURCE), "builddir": str(BUILD)},
+            check=True,
+        )
+        results = json.loads(pathlib.Path(directory, "results.json").read_text())
+    true(results["machine"]["cpus"] >= 1, "the machine is described")
+    return results[part], done.stdout.decode()
+
+
+def check_rows(rows, text):
+    for row in rows:
+        contains(text, row["name"])
+        true(row["ratio"] > 0, f"{row['name']}: a ratio")
+
+
+@test("pipe: every event becomes two lines, and the floor forwards all of them")
+def _():
+    rows, text = bench("pipe")
+    check_rows(rows, text)
+    equal([row["lines_received_per_event"] for row in rows][::2], [2.0, 0.0])
+    true(1 < rows[1]["lines_received_per_event"] < 1.2, "lines of the floor, of which datagrams cut some in two")
+    equal([row["ratio"] for row in rows][1], 1.0)
+
+
+@test("outputs: one in trouble keeps nothing from the other")
+def _():
+    rows, text = bench("outputs")
+    check_rows(rows, text)
+    equal([row["lines_received_per_event"] for row in rows], [2.0, 2.0])
+
+
+@test("inprocess: every row is there")
+def _():
+    rows, text = bench("inprocess", runs=1)
+    check_rows(rows, text)
+    true(len(rows) > 20, "rows")
+
+
+@test("guards: hashing, known values, refused ones")
+def _():
+    found, text = bench("guards", runs=1)
+    equal(sorted(found), ["hash", "known", "refused"])
+    contains(text, "known values")
+
+
+def check_datagrams(part):
+    rows, text = bench(part)
+    check_rows(rows, text)
+    for agent, floor in zip(rows[::2], rows[1::2]):
+        equal(floor["name"][:6], "floor:")
+        equal(floor["ratio"], 1.0)
+        for row in (agent, floor):
+            for run in row["runs"]:
+                true(EVENTS <= run["sent"] < EVENTS + 100, f"{row['name']}: sent {run['sent']}")
+                # Without rights the kernel gives a small buffer; what is lost then, it says.
+                true(run["received"] == run["sent"] or run["kernel_drops"], f"{row['name']}: {run}")
+        equal(agent["lines_received_per_event"], 1.0 if "statsd" in agent["name"] else 2.0, agent["name"])
+        true(agent["whole_where_the_floor_is"]["rounds"] <= 2, "rounds")
+    return rows
+
+
+@test("udp: nothing is lost that the kernel does not own up to, beside a loop that only receives")
+def _():
+    packed = [row["events_per_datagram"] > 5 for row in check_datagrams("udp")]
+    equal(packed, [False, False, True, True] + [False] * 6)
+
+
+@test("unix: nothing is lost, beside a loop that only receives")
+def _():
+    check_datagrams("unix")
+
+
+main()
