@@ -115,7 +115,7 @@ static int tap_run(int argc, char **argv)
 
 const struct command command_tap = {
 	.name = "tap",
-	.usage = "[--admin HOST:PORT] [--match GLOB] [--outcome O] [-n N]",
+	.usage = "[--admin HOST:PORT] [--match GLOB] [--outcome O] [-n N] [--json]",
 	.summary = "shows what the running agent sees, as it comes",
 	.help = "      --admin HOST:PORT   where the agent answers (default: " ADMIN_CLIENT_DEFAULT ")\n"
 		"      --match GLOB        only events whose canonical identifier matches: 'step.*', '**.failed'\n"

@@ -75,6 +75,20 @@ def _():
         equal([str(path) for path in root.rglob("*") if not path.is_dir()], [])
 
 
+@test("the program is less than 400 KiB, stripped and linked to the machine's libraries")
+def _():
+    need("strip")
+    made = dict(re.findall(r"^(SIZE_CFLAGS|STATIC_LDFLAGS|SANITIZER_CFLAGS) =[ ]*(.*)$", (BUILD / "Makefile").read_text(), re.MULTILINE))
+    if made != {"SIZE_CFLAGS": "-Os", "STATIC_LDFLAGS": "", "SANITIZER_CFLAGS": ""} or os.uname().machine != "x86_64":
+        skip(f"built otherwise: {made}, {os.uname().machine}")
+    with temporary_directory() as directory:
+        stripped = pathlib.Path(directory) / "statsidecar"
+        equal(run("strip", "-o", stripped, PROGRAM).returncode, 0)
+        size = stripped.stat().st_size
+    print(f"# {size} bytes")
+    true(size < 400 * 1024, f"{size} bytes")
+
+
 # ---- systemd ----
 
 
