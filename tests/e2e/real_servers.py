@@ -34,6 +34,9 @@ BUILD = pathlib.Path(os.environ.get("builddir") or SOURCE / "build").resolve()
 CACHE = pathlib.Path(os.environ.get("STATSIDECAR_CACHE") or BUILD / "real-servers").resolve()
 NOBODY = 65534
 PYTHON = "/usr/bin/python3"  # that Debian's modules are made for
+# A mirror that hangs up once is asked again.
+APT_RETRIES = ["-o", "Acquire::Retries=5"]
+NPM_RETRIES = ["--fetch-retries=5", "--fetch-retry-mintimeout=1000"]
 
 
 # ---- fetching ----
@@ -86,7 +89,7 @@ def debian(*packages):
         state = CACHE / "apt"
         archives = place / "archives"
         (archives / "partial").mkdir(parents=True)
-        download = ["apt-get", "-q", "-y", "--no-install-recommends", "--download-only", "-o", "Debug::NoLocking=1"]
+        download = ["apt-get", "-q", "-y", "--no-install-recommends", "--download-only", "-o", "Debug::NoLocking=1", *APT_RETRIES]
         download += ["-o", f"Dir::Cache::archives={archives}", "install", *packages]
         fetched, log = _run(what, *download)
         if not fetched:
@@ -94,7 +97,7 @@ def debian(*packages):
             own = ["-o", f"Dir::State::lists={state / 'lists'}", "-o", f"Dir::Cache={state}"]
             (state / "lists/partial").mkdir(parents=True, exist_ok=True)
             (state / "archives/partial").mkdir(parents=True, exist_ok=True)
-            _run(what, "apt-get", "-q", *own, "update")
+            _run(what, "apt-get", "-q", *own, *APT_RETRIES, "update")
             fetched, log = _run(what, *download[:1], *own, *download[1:])
         if not fetched:
             skip(f"{what} cannot be fetched: " + " ".join(log.split()[-40:]))
@@ -124,7 +127,7 @@ def npm(package, *more):
 
     def fill(place):
         what = f"npm's {package}"
-        install = ["npm", "install", "--no-audit", "--no-fund", "--omit=optional", "--ignore-scripts", "--no-save"]
+        install = ["npm", "install", "--no-audit", "--no-fund", "--omit=optional", "--ignore-scripts", "--no-save", *NPM_RETRIES]
         install += ["--prefix", str(place), package, *more]
         fetched, log = _run(what, *install, cwd=place)
         if not fetched:

