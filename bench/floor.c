@@ -1,6 +1,7 @@
 /* The floor: what moving the same bytes costs where nobody looks at them. One bare epoll loop.
  *
  *     floor pipe PATH OUT [DATAGRAM]    reads the pipe; forwards in datagrams of DATAGRAM bytes (1400), 64 a sendmmsg()
+ *     floor whole PATH OUT [DATAGRAM]   the same, and no line is cut in two
  *     floor lines PATH OUT              reads the pipe; forwards each line as a datagram of its own
  *     floor read PATH                   only reads the pipe
  *     floor receive udp|PATH [BUFFER]   only receives datagrams, on a free UDP port or a Unix socket
@@ -37,6 +38,7 @@ struct road {
 	int in;
 	int out;         /* -1: nothing is forwarded */
 	size_t datagram; /* 0: each line is one */
+	bool is_whole;   /* they end where lines do */
 	size_t held;
 	uint64_t received; /* datagrams */
 	char buffer[2 * READ_SIZE];
@@ -55,13 +57,20 @@ static void die(const char *what)
 /* How much of what is held from at on makes the next datagram; 0: it waits for more. */
 static size_t road_next(const struct road *road, size_t at, bool is_last)
 {
+	const char *begin = road->buffer + at;
 	size_t left = road->held - at;
+	size_t len = left < road->datagram ? left : road->datagram;
 	const char *end;
 
-	if (road->datagram > 0)
-		return left >= road->datagram ? road->datagram : is_last ? left : 0;
-	end = memchr(road->buffer + at, '\n', left);
-	return end != NULL ? (size_t)(end - (road->buffer + at)) + 1 : 0;
+	if (road->datagram == 0)
+		end = memchr(begin, '\n', left);
+	else if (len < road->datagram && !is_last)
+		return 0;
+	else if (road->is_whole)
+		end = memrchr(begin, '\n', len);
+	else
+		return len;
+	return end != NULL ? (size_t)(end - begin) + 1 : 0;
 }
 
 static void road_send(const struct road *road, unsigned count)
@@ -241,7 +250,8 @@ int main(int argc, char **argv)
 		road.in = open_pipe(argv[2]);
 		road.out = open_output(argv[3]);
 		road.datagram = 0;
-	} else if (strcmp(mode, "pipe") == 0 && (argc == 4 || argc == 5)) {
+	} else if ((strcmp(mode, "pipe") == 0 || strcmp(mode, "whole") == 0) && (argc == 4 || argc == 5)) {
+		road.is_whole = strcmp(mode, "whole") == 0;
 		road.in = open_pipe(argv[2]);
 		road.out = open_output(argv[3]);
 		if (argc == 5)

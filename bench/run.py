@@ -12,6 +12,8 @@ with the machine. Parts:
     udp        datagrams at a steady rate, one event each and packed; beside a loop that only receives them: CPU seconds per
                million events read, and what was lost
     unix       the same from a Unix datagram socket, whose sender waits: as fast as it goes
+    latency    from a line's write into the pipe to the datagram received, 1,000 a second and near saturation; beside loops
+               that forward the line unread: microseconds
 
 A table on standard output (with --json: JSON instead); the JSON also goes to bench/results.json in the build directory.
 """
@@ -27,6 +29,7 @@ import sys
 import time
 
 import datagrams
+import latency
 from contest import (
     AGENT,
     BESIDE,
@@ -348,6 +351,7 @@ PARTS = {
     "guards": (guards, print_guards),
     "udp": (datagrams.udp, datagrams.print_udp),
     "unix": (datagrams.unix, datagrams.print_unix),
+    "latency": (latency.latency, latency.print_latency),
 }
 
 
@@ -356,6 +360,7 @@ def main():
     parser.add_argument("--events", type=float, default=5, metavar="MILLIONS", help="events of a run")
     parser.add_argument("--runs", type=int, default=5, help="of each, alternating")
     parser.add_argument("--rate", type=int, default=200_000, metavar="EVENTS", help="sent a second, of datagrams with one event each")
+    parser.add_argument("--seconds", type=float, default=5, help="of a run of latency")
     parser.add_argument("--corpus", type=int, default=50_000, metavar="EVENTS", help="different events")
     parser.add_argument("--passes", type=int, default=9, help="of a run in process")
     parser.add_argument("--json", action="store_true", help="JSON on standard output instead of a table")

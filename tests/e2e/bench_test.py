@@ -17,7 +17,7 @@ def bench(part, *arguments, runs=2):
     """The part's results and its table."""
     if WRAPPER:
         skip("the benchmark starts the agent itself")
-    tiny = [f"--events={EVENTS / 1e6}", "--corpus=500", f"--runs={runs}", "--passes=1", "--rate=20000", *arguments]
+    tiny = [f"--events={EVENTS / 1e6}", "--corpus=500", f"--runs={runs}", "--passes=1", "--rate=20000", "--seconds=0.1", *arguments]
     with temporary_directory() as directory:
         done = subprocess.run(
             [sys.executable, str(SOURCE / "bench/run.py"), *tiny, f"--output={directory}/results.json", part],
@@ -91,6 +91,24 @@ def _():
 @test("unix: nothing is lost, beside a loop that only receives")
 def _():
     check_datagrams("unix")
+
+
+@test("latency: every line arrives once, its datagram is told from others, percentiles grow")
+def _():
+    found, text = bench("latency")
+    equal(len(found["capacity_lines_per_s"]), 3)
+    true(all(lines > 0 for lines in found["capacity_lines_per_s"].values()), "capacities")
+    check_rows(found["rows"], text)
+    equal([row["name"].split(":")[0] for row in found["rows"]], ["agent", "floor"] * 3)
+    for row in found["rows"]:
+        # At full speed a small buffer may overflow.
+        equal((row["lost"] == 0 or row["rate"] > 1000, len(row["runs"])), (True, 2), row["name"])
+        values = list(row["us"].values())
+        equal(values, sorted(values), row["name"])
+        true(values[0] > 0, "microseconds")
+    for floor in found["rows"][1::2]:
+        equal(set(floor["ratios"].values()), {1.0})
+    equal([row["lines_per_datagram"] for row in found["rows"]][1:4:2], [1.0, 1.0])
 
 
 main()
