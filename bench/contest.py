@@ -41,6 +41,12 @@ rules:
       - counter: step.completed
       - {timer: step.duration, value: execution_duration, unit: s}
 """
+RELAY = """
+rules:
+  - match: "**"
+    metrics:
+      - relay: "{event}"
+"""
 
 
 def program(name):
@@ -155,11 +161,14 @@ class Measured:
 
 
 class Sink:
-    """Receives on a UDP port of 127.0.0.1; end() gives what it counted: datagrams, bytes, lines, kernel_drops."""
+    """Receives on a UDP port of 127.0.0.1, or on a Unix datagram socket; `where` is the port or the path as text, `url` what the
+    agent is told. end() gives what it counted: datagrams, bytes, lines, kernel_drops."""
 
-    def __init__(self):
-        self.process = subprocess.Popen([program("sink")], stdout=subprocess.PIPE, preexec_fn=pinned(BESIDE))
-        self.port = int(self.process.stdout.readline())
+    def __init__(self, path=None):
+        arguments = [program("sink")] + ([path] if path else [])
+        self.process = subprocess.Popen(arguments, stdout=subprocess.PIPE, preexec_fn=pinned(BESIDE))
+        self.where = self.process.stdout.readline().decode().strip()
+        self.url = f"unix://{path}" if path else f"udp://127.0.0.1:{self.where}"
 
     def end(self):
         self.process.send_signal(signal.SIGTERM)

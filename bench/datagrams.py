@@ -1,10 +1,12 @@
 """Datagrams in: from a UDP port, from a Unix socket. Beside the agent a loop that only receives the same datagrams, both with the
 same receive buffer, and the same sender at the same rate on another core."""
 
+import pipes
 from contest import (
     AGENT,
     COUNTER_AND_TIMER,
     QUIET,
+    RELAY,
     Measured,
     Sink,
     add_ratios,
@@ -19,13 +21,6 @@ from contest import (
 )
 
 RECEIVE_BUFFER = 4 << 20  # the agent's default
-
-RELAY = """
-rules:
-  - match: "**"
-    metrics:
-      - relay: "{event}"
-"""
 
 # group: arguments of generate, format of the input, rules, bytes a datagram is packed to, times the rate asked for
 UDP = {
@@ -46,7 +41,7 @@ def write_config(directory, url, format_, rules, sink):
     with open(path, "w") as out:
         out.write(
             f"inputs: [{{url: '{url}', format: {format_}, receive_buffer: {RECEIVE_BUFFER}}}]\n"
-            f"outputs: [{{url: 'udp://127.0.0.1:{sink.port}', max_datagram: 1400}}]\n" + QUIET + rules
+            f"outputs: [{{url: '{sink.url}', max_datagram: 1400}}]\n" + QUIET + rules
         )
     return path
 
@@ -164,9 +159,10 @@ def print_udp(rows, arguments):
 
 
 def unix(arguments):
-    return receive_rows(arguments, UNIX, is_udp=False)
+    return {"in": receive_rows(arguments, UNIX, is_udp=False), "out": pipes.unix_out(arguments)}
 
 
-def print_unix(rows, arguments):
-    title = f"Unix datagrams, as fast as they go, {arguments.events:g} million events a run, medians of {arguments.runs} runs, one core"
-    print_table(title, COLUMNS, rows)
+def print_unix(found, arguments):
+    title = f"from a Unix datagram socket as fast as it goes, {arguments.events:g} million events a run"
+    print_table(f"{title}, medians of {arguments.runs} runs, one core", COLUMNS, found["in"])
+    pipes.print_unix_out(found["out"], arguments)

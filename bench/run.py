@@ -5,13 +5,15 @@ with the machine. Parts:
 
     pipe       a real pipe, a bulk writer, datagrams to a local UDP socket; program and floor in turn on one core of
                their own: CPU seconds (user and system, of that process alone) per million events
+    formats    the same of JSON, logfmt, statsd and dogstatsd lines, each beside its floor
     outputs    the same with three outputs, of which two are in trouble: what the third, healthy one gets and at which speed,
                beside its speed alone
     inprocess  the way of a line without the kernel's part, one thing changed a row: nanoseconds of CPU an event
     guards     the cardinality guard alone: nanoseconds of CPU a tag value
     udp        datagrams at a steady rate, one event each and packed; beside a loop that only receives them: CPU seconds per
                million events read, and what was lost
-    unix       the same from a Unix datagram socket, whose sender waits: as fast as it goes
+    unix       the same from a Unix datagram socket, whose sender waits: as fast as it goes; and from a pipe to such a socket,
+               beside the bytes forwarded unread
     latency    from a line's write into the pipe to the datagram received, 1,000 a second and near saturation; beside loops
                that forward the line unread: microseconds
 
@@ -20,175 +22,18 @@ A table on standard output (with --json: JSON instead); the JSON also goes to be
 
 import argparse
 import json
-import os
 import pathlib
 import platform
-import socket
 import subprocess
 import sys
-import time
 
 import datagrams
 import latency
-from contest import (
-    AGENT,
-    BESIDE,
-    BUILD,
-    CORES,
-    COUNTER_AND_TIMER,
-    MEASURED,
-    QUIET,
-    Measured,
-    Sink,
-    add_ratios,
-    alternate,
-    environment,
-    median,
-    pinned,
-    print_table,
-    program,
-    spread,
-    workplace,
-    write_corpus,
-)
+import pipes
+from contest import BUILD, CORES, COUNTER_AND_TIMER, MEASURED, QUIET, alternate, environment, median, pinned, print_table, program
+from contest import workplace, write_corpus
 
 RULES_A_FILE = 400
-
-
-# ---- pipe ----
-
-
-def pipe_once(contestant, corpus, repeat, directory):
-    """One run: CPU seconds and events a second, per million events."""
-    path = f"{directory}/events"
-    if os.path.exists(path):
-        os.unlink(path)
-    os.mkfifo(path)
-    sink = Sink()
-    measured = None
-    try:
-        measured = Measured(contestant(path, sink.port, directory))
-        begin = time.monotonic()
-        with open(path, "wb") as pipe_:
-            subprocess.run(
-                [program("generate"), "--count", str(corpus), "--repeat", str(repeat)],
-                stdout=pipe_,
-                preexec_fn=pinned(BESIDE),
-                check=True,
-            )
-        cpu_s = measured.end()
-        elapsed_s = time.monotonic() - begin
-    finally:
-        if measured is not None:
-            measured.kill()
-        totals = sink.end()
-    return {"cpu_s": cpu_s, "elapsed_s": elapsed_s, **totals}
-
-
-def agent_on_pipe(path, port, directory):
-    config = f"{directory}/bench.yaml"
-    pathlib.Path(config).write_text(
-        f"inputs: ['fifo://{path}']\n"
-        f"outputs: [{{url: 'udp://127.0.0.1:{port}', max_datagram: 1400}}]\n" + QUIET + COUNTER_AND_TIMER
-    )
-    return [AGENT, "run", "-c", config]
-
-
-def agent_with_trouble(path, port, directory):
-    """Beside the healthy output one to which nobody listens, and one whose receiver has stopped reading."""
-    stalled = f"{directory}/stalled"
-    config = f"{directory}/bench.yaml"
-    pathlib.Path(config).write_text(
-        f"inputs: ['fifo://{path}']\n"
-        "outputs:\n"
-        f"  - {{url: 'udp://127.0.0.1:{port}', max_datagram: 1400}}\n"
-        f"  - {{url: 'tcp://127.0.0.1:{closed_port()}'}}\n"
-        f"  - {{url: 'unixstream://{stalled}'}}\n" + QUIET + COUNTER_AND_TIMER
-    )
-    STALLED.append(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
-    STALLED[-1].bind(stalled)
-    STALLED[-1].listen()  # the kernel takes the connection; nobody ever reads from it
-    return [AGENT, "run", "-c", config]
-
-
-STALLED = []
-
-
-def closed_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-PIPE = {
-    "agent: counter and timer, two tags each": agent_on_pipe,
-    "floor: the same bytes forwarded unread": lambda path, port, _: [program("floor"), "pipe", path, str(port), "1400"],
-    "read only": lambda path, port, _: [program("floor"), "read", path],
-}
-
-
-OUTPUTS = {
-    "the healthy output alone": agent_on_pipe,
-    "with a dead TCP and a stalled Unix stream": agent_with_trouble,
-}
-
-
-def pipe_rows(arguments, contestants):
-    """A row each."""
-    repeat = max(1, round(arguments.events * 1e6 / arguments.corpus))
-    events = repeat * arguments.corpus
-
-    def once(name):
-        with workplace() as directory:
-            return pipe_once(contestants[name], arguments.corpus, repeat, directory)
-
-    rows = []
-    for name, results in alternate(contestants, arguments.runs, once).items():
-        least, cpu, most = spread(results, "cpu_s", events / 1e6)
-        rows.append(
-            {
-                "name": name,
-                "cpu_s_per_million": round(cpu, 4),
-                "spread": [round(least, 4), round(most, 4)],
-                "events_per_cpu_s": round(1e6 / cpu),
-                "events_per_s": round(events / median([r["elapsed_s"] for r in results])),
-                "lines_received_per_event": round(median([r["lines"] for r in results]) / events, 4),
-            }
-        )
-    add_ratios(rows, "cpu_s_per_million")
-    return rows
-
-
-def pipe(arguments):
-    return pipe_rows(arguments, PIPE)
-
-
-def outputs(arguments):
-    return pipe_rows(arguments, OUTPUTS)
-
-
-def print_pipe(rows, arguments):
-    print_pipe_rows("pipe", rows, arguments)
-
-
-def print_outputs(rows, arguments):
-    print_pipe_rows("three outputs", rows, arguments)
-
-
-PIPE_COLUMNS = [
-    ("CPU s/M", 8, lambda row: f"{row['cpu_s_per_million']:.3f}"),
-    ("(least–most)", 16, lambda row: "({:.3f}–{:.3f})".format(*row["spread"])),
-    ("ratio", 6, lambda row: f"{row['ratio']:.2f}"),
-    ("events/CPU s", 13, lambda row: f"{row['events_per_cpu_s']:,}"),
-    ("events/s", 11, lambda row: f"{row['events_per_s']:,}"),
-    ("lines/event", 11, lambda row: f"{row['lines_received_per_event']:.3f}"),
-]
-
-
-def print_pipe_rows(title, rows, arguments):
-    print_table(
-        f"{title}, {arguments.events:g} million JSON events a run, medians of {arguments.runs} runs, one core", PIPE_COLUMNS, rows
-    )
 
 
 # ---- in process ----
@@ -345,8 +190,9 @@ def print_guards(row, arguments):
 # ---- all ----
 
 PARTS = {
-    "pipe": (pipe, print_pipe),
-    "outputs": (outputs, print_outputs),
+    "pipe": (pipes.pipe, pipes.print_pipe),
+    "formats": (pipes.formats, pipes.print_formats),
+    "outputs": (pipes.outputs, pipes.print_outputs),
     "inprocess": (inprocess, print_inprocess),
     "guards": (guards, print_guards),
     "udp": (datagrams.udp, datagrams.print_udp),

@@ -1,6 +1,8 @@
-/* Receives datagrams on a free UDP port of 127.0.0.1 and counts.
+/* Receives datagrams and counts.
  *
- * Prints the port; after TERM one line of JSON: {"datagrams":N,"bytes":N,"lines":N,"kernel_drops":N}. */
+ *     sink [PATH]    on a Unix datagram socket, else on a free UDP port of 127.0.0.1
+ *
+ * Prints the path or the port; after TERM one line of JSON: {"datagrams":N,"bytes":N,"lines":N,"kernel_drops":N}. */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
@@ -11,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -35,7 +38,13 @@ static void on_term(int number)
 	is_over = 1;
 }
 
-static int open_socket(void)
+static void die(const char *what)
+{
+	perror(what);
+	exit(EX_OSERR);
+}
+
+static int open_udp(void)
 {
 	struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	socklen_t len = sizeof address;
@@ -43,15 +52,26 @@ static int open_socket(void)
 	int on = 1;
 	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
-	if (fd < 0 || bind(fd, (struct sockaddr *)&address, len) < 0 || getsockname(fd, (struct sockaddr *)&address, &len) < 0) {
-		perror("sink");
-		exit(EX_OSERR);
-	}
+	if (fd < 0 || bind(fd, (struct sockaddr *)&address, len) < 0 || getsockname(fd, (struct sockaddr *)&address, &len) < 0)
+		die("sink");
 	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof size) < 0)
 		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof size);
 	setsockopt(fd, SOL_SOCKET, SO_RXQ_OVFL, &on, sizeof on);
 	printf("%u\n", (unsigned)ntohs(address.sin_port));
-	fflush(stdout);
+	return fd;
+}
+
+static int open_unix(const char *path)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	if (strlen(path) >= sizeof address.sun_path)
+		die(path);
+	strcpy(address.sun_path, path);
+	if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof address) < 0)
+		die(path);
+	puts(path);
 	return fd;
 }
 
@@ -103,7 +123,7 @@ static void receive(int fd, struct totals *totals)
 	}
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	struct sigaction action = {.sa_handler = on_term};
 	struct totals totals = {0};
@@ -114,7 +134,8 @@ int main(void)
 	sigaddset(&blocked, SIGTERM);
 	sigprocmask(SIG_BLOCK, &blocked, &open);
 	sigaction(SIGTERM, &action, NULL);
-	ask.fd = open_socket();
+	ask.fd = argc > 1 ? open_unix(argv[1]) : open_udp();
+	fflush(stdout);
 	while (!is_over) {
 		(void)ppoll(&ask, 1, NULL, &open);
 		receive(ask.fd, &totals);

@@ -45,6 +45,14 @@ def _():
     equal([row["ratio"] for row in rows][1], 1.0)
 
 
+@test("formats: an event of JSON or logfmt gives two lines, a statsd line one, floors beside them")
+def _():
+    rows, text = bench("formats")
+    check_rows(rows, text)
+    equal([row["lines_received_per_event"] for row in rows][::2], [2.0, 2.0, 1.0, 1.0])
+    equal([row["ratio"] for row in rows][1::2], [1.0] * 4)
+
+
 @test("outputs: one in trouble keeps nothing from the other")
 def _():
     rows, text = bench("outputs")
@@ -66,8 +74,7 @@ def _():
     contains(text, "known values")
 
 
-def check_datagrams(part):
-    rows, text = bench(part)
+def check_datagrams(rows, text):
     check_rows(rows, text)
     for agent, floor in zip(rows[::2], rows[1::2]):
         equal(floor["name"][:6], "floor:")
@@ -84,13 +91,17 @@ def check_datagrams(part):
 
 @test("udp: nothing is lost that the kernel does not own up to, beside a loop that only receives")
 def _():
-    packed = [row["events_per_datagram"] > 5 for row in check_datagrams("udp")]
+    packed = [row["events_per_datagram"] > 5 for row in check_datagrams(*bench("udp"))]
     equal(packed, [False, False, True, True] + [False] * 6)
 
 
 @test("unix: nothing is lost, beside a loop that only receives")
 def _():
-    check_datagrams("unix")
+    found, text = bench("unix")
+    check_datagrams(found["in"], text)
+    check_rows(found["out"], text)
+    equal([row["lines_received_per_event"] for row in found["out"]][::2], [2.0, 2.0])
+    equal([row["ratio"] for row in found["out"]][1::2], [1.0, 1.0])
 
 
 @test("latency: every line arrives once, its datagram is told from others, percentiles grow")
