@@ -16,6 +16,8 @@ with the machine. Parts:
                beside the bytes forwarded unread
     latency    from a line's write into the pipe to the datagram received, 1,000 a second and near saturation; beside loops
                that forward the line unread: microseconds
+    footprint  from exec to ready, memory when ready and after twice as many events as a run has, the program's size; beside
+               a libevent loop that does nothing
 
 A table on standard output (with --json: JSON instead); the JSON also goes to bench/results.json in the build directory.
 """
@@ -28,6 +30,7 @@ import subprocess
 import sys
 
 import datagrams
+import footprint
 import latency
 import pipes
 from contest import BUILD, CORES, COUNTER_AND_TIMER, MEASURED, QUIET, alternate, environment, median, pinned, print_table, program
@@ -197,6 +200,7 @@ PARTS = {
     "guards": (guards, print_guards),
     "udp": (datagrams.udp, datagrams.print_udp),
     "unix": (datagrams.unix, datagrams.print_unix),
+    "footprint": (footprint.footprint, footprint.print_footprint),
     "latency": (latency.latency, latency.print_latency),
 }
 
@@ -207,6 +211,7 @@ def main():
     parser.add_argument("--runs", type=int, default=5, help="of each, alternating")
     parser.add_argument("--rate", type=int, default=200_000, metavar="EVENTS", help="sent a second, of datagrams with one event each")
     parser.add_argument("--seconds", type=float, default=5, help="of a run of latency")
+    parser.add_argument("--starts", type=int, default=20, help="of a run of footprint")
     parser.add_argument("--corpus", type=int, default=50_000, metavar="EVENTS", help="different events")
     parser.add_argument("--passes", type=int, default=9, help="of a run in process")
     parser.add_argument("--json", action="store_true", help="JSON on standard output instead of a table")

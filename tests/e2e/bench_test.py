@@ -17,7 +17,7 @@ def bench(part, *arguments, runs=2):
     """The part's results and its table."""
     if WRAPPER:
         skip("the benchmark starts the agent itself")
-    tiny = [f"--events={EVENTS / 1e6}", "--corpus=500", f"--runs={runs}", "--passes=1", "--rate=20000", "--seconds=0.1", *arguments]
+    tiny = [f"--events={EVENTS / 1e6}", "--corpus=500", f"--runs={runs}", "--passes=1", "--rate=20000", "--seconds=0.1", "--starts=2", *arguments]
     with temporary_directory() as directory:
         done = subprocess.run(
             [sys.executable, str(SOURCE / "bench/run.py"), *tiny, f"--output={directory}/results.json", part],
@@ -120,6 +120,22 @@ def _():
     for floor in found["rows"][1::2]:
         equal(set(floor["ratios"].values()), {1.0})
     equal([row["lines_per_datagram"] for row in found["rows"]][1:4:2], [1.0, 1.0])
+
+
+@test("footprint: starts, memory before and after the events, sizes")
+def _():
+    found, text = bench("footprint")
+    check_rows(found["rows"], text)
+    for row in found["rows"]:
+        equal([len(run["ms"]) for run in row["runs"]], [2, 2], row["name"])
+        true(0 < row["ready_ms"]["least"] <= row["ready_ms"]["median"] <= row["ready_ms"]["most"], "milliseconds")
+        memory = row["memory"]
+        true(0 < memory["anonymous_kib"] < memory["rss_kib"] > memory["of_files_kib"], f"{row['name']}: {memory}")
+    for agent in found["rows"][:2]:
+        equal(agent["events"], 2 * EVENTS, "events counted by the agent")
+        true(agent["rss_kib"]["ready"] <= agent["rss_kib"]["after_the_first"], "memory that was touched")
+        true(agent["stated_kib"] > 1000, "memory stated")
+    equal(sorted(found["stripped_bytes"]), ["dynamic", "static"])
 
 
 main()
