@@ -326,7 +326,10 @@ class Stage:
         for kind in INPUTS:
             self.probe += 1
             self.send_probe(kind)
-        return wait_until(self.agrees, "all accounts to agree")
+        try:
+            return wait_until(self.agrees, "all accounts to agree")
+        except Failure as failure:
+            raise Failure(f"{failure}; {self.accounts()}") from None
 
     def reload_surely(self):
         self.configure(False)
@@ -369,6 +372,11 @@ class Stage:
                 return None
 
         return wait_until(read, "/metrics")
+
+    def accounts(self):
+        metrics = self.metrics()
+        counters = {name: value for name, value in metrics.items() if value and "_total" in str(name)}
+        return f"written {dict(self.written)}, seen by the receivers {dict(self.sinks.lines)}, counters {counters}"
 
     def agrees(self):
         metrics = self.metrics()
