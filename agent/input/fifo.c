@@ -215,8 +215,11 @@ static bool fifo_is_in_place(const struct input *input)
 	struct stat open;
 	struct stat standing;
 
-	return fstat(((const struct fifo *)input)->fd, &open) == 0 && lstat(input->settings->endpoint.path, &standing) == 0 &&
-	       open.st_dev == standing.st_dev && open.st_ino == standing.st_ino;
+	if (fstat(((const struct fifo *)input)->fd, &open) < 0)
+		return true;
+	if (lstat(input->settings->endpoint.path, &standing) < 0)
+		return errno != ENOENT && errno != ENOTDIR;
+	return open.st_dev == standing.st_dev && open.st_ino == standing.st_ino;
 }
 
 static void fifo_undo(struct input *input)

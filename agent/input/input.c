@@ -118,6 +118,8 @@ void input_resume(struct input *input)
 	if (!input->is_paused)
 		return;
 	input->is_paused = false;
+	/* input_watch() passed it by while it was paused. */
+	input->is_unwatched = false;
 	input->kind->resume(input);
 }
 

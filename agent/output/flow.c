@@ -1,7 +1,9 @@
+#define _GNU_SOURCE /* memrchr */
 #include "output/flow.h"
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { FRAME_HEAD = 4 };
 
@@ -167,14 +169,42 @@ enum output_result flow_send(struct output *output, struct flow *flow)
 	}
 }
 
+/* How much of the half-sent payload a receiver can read: its whole lines, but nothing of a frame. */
+static size_t flow_arrived(const struct flow *flow)
+{
+	const char *last = flow->is_framed ? NULL : memrchr(flow->rest, '\n', flow->rest_sent);
+
+	return last == NULL ? 0 : (size_t)(last - flow->rest) + 1;
+}
+
+static uint32_t count_lines(const char *at, size_t len)
+{
+	uint32_t count = 0;
+
+	for (size_t i = 0; i < len; i++)
+		count += at[i] == '\n';
+	return count;
+}
+
 void flow_break(struct output *output, struct flow *flow)
 {
+	size_t arrived = flow_arrived(flow);
+	uint32_t lines = count_lines(flow->rest, arrived);
+	/* A negative gauge is two lines, and the last metric is not whole. */
+	uint32_t sent = lines < output->held_metrics ? lines : output->held_metrics - 1;
+
+	if (flow->rest_len == 0)
+		return;
+	output->accounts->sent += sent;
+	output->accounts->bytes += arrived;
+	output->held_metrics -= sent;
+	flow->rest_sent = 0;
 	if (output->blocks) {
-		flow->rest_sent = 0;
+		flow->rest_len -= arrived;
+		memmove(flow->rest, flow->rest + arrived, flow->rest_len);
 		return;
 	}
 	output->accounts->dropped += output->held_metrics;
 	output->held_metrics = 0;
 	flow->rest_len = 0;
-	flow->rest_sent = 0;
 }

@@ -29,7 +29,8 @@ int flow_prepare(struct flow *flow, const struct output_settings *next, struct f
 /* As struct output_kind's; an error of the descriptor's gives OUTPUT_AWAY. */
 enum output_result flow_send(struct output *output, struct flow *flow);
 
-/* The connection is gone: with `block` the half-sent payload is sent again, whole, on the next; else it is dropped. */
+/* The connection is gone in the middle of a payload. Whole lines of it are sent, since the kernel took them; the rest, or the
+ * whole frame, is sent on the next connection with `block`, else it is dropped. */
 void flow_break(struct output *output, struct flow *flow);
 
 #endif

@@ -45,6 +45,7 @@ sandbox: {sandbox}
 MORE_INPUTS = '  - {{url: "fifo://{folder}/second", name: second}}\n  - {{url: "udp://127.0.0.1:0", name: another}}'
 MORE_OUTPUTS = '  - {url: "udp://127.0.0.1:9", name: nobody}'
 METRICS_PER_EVENT = 2
+BEYOND_STEPS = 1000  # numbers of probes begin where those of other events have ended
 
 
 class Sinks(threading.Thread):
@@ -174,7 +175,7 @@ class Stage:
         self.sandbox = sandbox
         self.when_full = when_full
         self.written = collections.Counter()
-        self.probe = 0
+        self.probe = BEYOND_STEPS
         self.agent = StageAgent(wrapper, directory=self.folder, env=env, stdout=os.fdopen(self.sinks.stdout_writer, "wb", 0))
         self.configure()
 
