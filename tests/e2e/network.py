@@ -266,8 +266,9 @@ class Translation:
         root = unpacked()
         self._program = find_program(root, "xtables-nft-multi")
         self._env = {**environment(), **libraries(root)}
-        folder = libraries(root)["LD_LIBRARY_PATH"].split(":")[0]
-        self._env["XTABLES_LIBDIR"] = f"{folder}/xtables"
+        # Where the machine has iptables, nothing of it was unpacked.
+        for extensions in root.glob("usr/lib/*-linux-gnu*/xtables"):
+            self._env["XTABLES_LIBDIR"] = str(extensions)
 
     def run(self, *arguments):
         return run(self._program, "iptables", *arguments, env=self._env)
