@@ -697,6 +697,7 @@ def _(language, code):
             words = [*ruby_with_activesupport(), "-I", CLIENTS / "ruby", "-r", "statsidecar", "-e"]
         else:
             words = [*python(), "-c"] if language == "python" else ["sh", "-euc"]
+        code = code.replace("udp://127.0.0.1:8127", catcher.url)
         run([*words, PRELUDE[language] + code], catcher.url, path, cwd=CLIENTS / "shell")
         # What names a URL of its own publishes there: documentation_test.py looks.
         if "://" not in code and "forward" not in code:
