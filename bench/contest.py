@@ -82,9 +82,10 @@ def pinned(cores):
     return lambda: os.sched_setaffinity(0, cores)
 
 
-def cpu_s(pid):
-    """CPU seconds of a running process, all its threads, to the nanosecond."""
-    return sum(int(task.read_text().split()[0]) for task in pathlib.Path(f"/proc/{pid}/task").glob("*/schedstat")) / 1e9
+def schedule_s(pid):
+    """Of a running process, all its threads, to the nanosecond: CPU seconds, and seconds for which it had to wait for its core."""
+    tasks = [task.read_text().split() for task in pathlib.Path(f"/proc/{pid}/task").glob("*/schedstat")]
+    return sum(int(task[0]) for task in tasks) / 1e9, sum(int(task[1]) for task in tasks) / 1e9
 
 
 class Measured:
@@ -105,11 +106,15 @@ class Measured:
             self.kill()
             raise
         # What it took to get there is no cost of an event.
-        self.before_s = cpu_s(self.process.pid)
+        self.before_s, self.waited_before_s = schedule_s(self.process.pid)
 
     def used_s(self):
         """CPU seconds since `ready`, of one that sleeps or has other threads that do: the kernel's books are up to date then."""
-        return cpu_s(self.process.pid) - self.before_s
+        return schedule_s(self.process.pid)[0] - self.before_s
+
+    def waited_s(self):
+        """Seconds since `ready` for which others had its core, though it wanted it: on a quiet machine next to none."""
+        return schedule_s(self.process.pid)[1] - self.waited_before_s
 
     def wait_asleep(self):
         """Until it has nothing left to do: asleep, and nothing waits in its UDP sockets."""

@@ -1,9 +1,17 @@
 """Datagrams in: from a UDP port, from a Unix socket. Beside the agent a loop that only receives the same datagrams, both with the
-same receive buffer, and the same sender at the same rate on another core."""
+same receive buffer, and the same sender at the same rate on another core.
+
+At a rate the receiver sleeps and wakes up all the time, and one that is slower wakes up less often. From a backlog both read the
+same datagrams at one go, and a busy machine makes no difference."""
+
+import json
+import signal
+import subprocess
 
 import pipes
 from contest import (
     AGENT,
+    BESIDE,
     COUNTER_AND_TIMER,
     QUIET,
     RELAY,
@@ -12,9 +20,9 @@ from contest import (
     add_ratios,
     alternate,
     median,
+    pinned,
     print_table,
     program,
-    run_beside,
     spread,
     workplace,
     write_corpus,
@@ -22,26 +30,44 @@ from contest import (
 
 RECEIVE_BUFFER = 4 << 20  # the agent's default
 
-# group: arguments of generate, format of the input, rules, bytes a datagram is packed to, times the rate asked for
+BACKLOG = 4000  # events: a third of what the receive buffer holds of those that have a datagram each
+
+
+class Group:
+    """request is what `generate` is told, format_ the input's, pack the bytes that a datagram is filled up to, times how often
+    the rate asked for. Without a rate: as fast as it goes (Unix), or from a backlog, read at one go after it was sent."""
+
+    def __init__(self, request="", format_="auto", rules=COUNTER_AND_TIMER, pack=0, times=1, has_backlog=False):
+        self.request = request
+        self.format = format_
+        self.rules = rules
+        self.pack = pack
+        self.times = times
+        self.has_backlog = has_backlog
+
+
+STATSD = ("--format statsd", "statsd", RELAY)
 UDP = {
-    "JSON, one event a datagram": ("", "auto", COUNTER_AND_TIMER, 0, 1),
-    "JSON, packed to 1400 bytes": ("", "auto", COUNTER_AND_TIMER, 1400, 3),
-    "logfmt, one event a datagram": ("--format logfmt", "auto", COUNTER_AND_TIMER, 0, 1),
-    "statsd, one line a datagram": ("--format statsd", "statsd", RELAY, 0, 1),
-    "dogstatsd, one line a datagram": ("--format dogstatsd", "statsd", RELAY, 0, 1),
+    "JSON, one event a datagram": Group(),
+    "JSON, packed to 1400 bytes": Group(pack=1400, times=3),
+    "logfmt, one event a datagram": Group("--format logfmt"),
+    "statsd, one line a datagram": Group(*STATSD),
+    "dogstatsd, one line a datagram": Group("--format dogstatsd", *STATSD[1:]),
+    "JSON, one event a datagram, a backlog": Group(has_backlog=True),
+    "statsd, one line a datagram, a backlog": Group(*STATSD, has_backlog=True),
 }
 UNIX = {
-    "JSON, one event a datagram": ("", "auto", COUNTER_AND_TIMER, 0, 0),
-    "statsd, one line a datagram": ("--format statsd", "statsd", RELAY, 0, 0),
+    "JSON, one event a datagram": Group(times=0),
+    "statsd, one line a datagram": Group(*STATSD, times=0),
 }
 
 
-def write_config(directory, url, format_, rules, sink):
+def write_config(directory, url, group, sink):
     path = f"{directory}/bench.yaml"
     with open(path, "w") as out:
         out.write(
-            f"inputs: [{{url: '{url}', format: {format_}, receive_buffer: {RECEIVE_BUFFER}}}]\n"
-            f"outputs: [{{url: '{sink.url}', max_datagram: 1400}}]\n" + QUIET + rules
+            f"inputs: [{{url: '{url}', format: {group.format}, receive_buffer: {RECEIVE_BUFFER}}}]\n"
+            f"outputs: [{{url: '{sink.url}', max_datagram: 1400}}]\n" + QUIET + group.rules
         )
     return path
 
@@ -54,24 +80,55 @@ def accounted(counters):
     return received
 
 
-def receive_once(arguments, directory, is_agent, row, is_udp):
+def send_batches(sender, measured, count):
+    """Each batch waits in the receive buffer before the measured program goes on: it wakes up once, whatever the machine does."""
+    for _ in range(-(-count // BACKLOG)):
+        measured.process.send_signal(signal.SIGSTOP)
+        sender.stdin.write(b"\n")
+        sender.stdin.flush()
+        if sender.stdout.readline() != b"sent\n":
+            raise SystemExit("the sender failed")
+        measured.process.send_signal(signal.SIGCONT)
+        measured.wait_asleep()
+
+
+def send(arguments, group, to, corpus, measured):
+    """What the sender says of itself."""
+    count = round(arguments.events * 1e6)
+    options = {"count": count, "rate": 0 if group.has_backlog else arguments.rate * group.times, "pack": group.pack}
+    if group.has_backlog:
+        options["batch"] = BACKLOG
+    sender = subprocess.Popen(
+        [program("send"), to, *(f"--{name}={value}" for name, value in options.items()), corpus],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        preexec_fn=pinned(BESIDE),
+    )
+    with sender:
+        try:
+            if group.has_backlog:
+                send_batches(sender, measured, count)
+            return json.loads(sender.stdout.read())
+        except BaseException:
+            sender.kill()
+            raise
+
+
+def receive_once(arguments, directory, is_agent, group, is_udp):
     """One run of the agent or of the floor: CPU seconds, what was sent and read."""
-    request, format_, rules, pack, rate = row
-    corpus = write_corpus(directory, request, arguments.corpus)
+    corpus = write_corpus(directory, group.request, arguments.corpus)
     path = f"{directory}/socket"
     sink = Sink()
     measured = None
     try:
         if is_agent:
             url = "udp://127.0.0.1:0" if is_udp else f"unix://{path}"
-            measured = Measured([AGENT, "run", "-c", write_config(directory, url, format_, rules, sink)])
+            measured = Measured([AGENT, "run", "-c", write_config(directory, url, group, sink)])
         else:
             measured = Measured([program("floor"), "receive", "udp" if is_udp else path, str(RECEIVE_BUFFER)])
-        to = str(measured.udp_input()[0]) if is_udp else path
-        options = {"count": round(arguments.events * 1e6), "rate": arguments.rate * rate, "pack": pack}
-        sent = run_beside([program("send"), to, *(f"--{k}={v}" for k, v in options.items()), corpus])
+        sent = send(arguments, group, str(measured.udp_input()[0]) if is_udp else path, corpus, measured)
         measured.wait_asleep()
-        cpu_s = measured.used_s()
+        cpu_s, waited_s = measured.used_s(), measured.waited_s()
         drops = measured.udp_input()[1] if is_udp else 0
         received = accounted(measured.counters()) if is_agent else 0
         measured.end()
@@ -90,6 +147,7 @@ def receive_once(arguments, directory, is_agent, row, is_udp):
         "received": received,
         "kernel_drops": drops,
         "sent_per_s": sent["events"] / sent["elapsed_s"],
+        "waited_share": waited_s / sent["elapsed_s"],
         "given_up_s": sent["given_up_s"],
         "lines_out": totals["lines"],
         "datagrams_out": totals["datagrams"],
@@ -114,12 +172,14 @@ def receive_rows(arguments, groups, is_udp):
         rows.append(
             {
                 "group": group,
+                "is_backlog": groups[group].has_backlog,
                 "name": f"agent: {group}" if is_agent else "floor: only receives",
                 "cpu_s_per_million": round(cpu, 4),
                 "spread": [round(least, 4), round(most, 4)],
                 "sent_per_s": round(median([run["sent_per_s"] for run in runs])),
                 "events_per_datagram": round(runs[0]["sent"] / runs[0]["sent_datagrams"], 2),
                 "lost_share": max(1 - run["received"] / run["sent"] for run in runs),
+                "waited_share": max(run["waited_share"] for run in runs),
                 "whole_runs": sum(map(is_whole, runs)),
                 "lines_received_per_event": round(median([run["lines_out"] / run["received"] for run in runs]), 4),
                 "runs": runs,
@@ -142,10 +202,11 @@ COLUMNS = [
     ("CPU s/M", 8, lambda row: f"{row['cpu_s_per_million']:.3f}"),
     ("(least–most)", 16, lambda row: "({:.3f}–{:.3f})".format(*row["spread"])),
     ("ratio", 6, lambda row: f"{row['ratio']:.2f}"),
-    ("events sent/s", 13, lambda row: f"{row['sent_per_s']:,}"),
+    ("events sent/s", 13, lambda row: "" if row["is_backlog"] else f"{row['sent_per_s']:,}"),
     ("most lost", 9, lambda row: f"{row['lost_share']:.3%}" if row["lost_share"] else "none"),
     ("whole runs", 10, lambda row: f"{row['whole_runs']} of {len(row['runs'])}"),
     ("where the floor's are", 21, whole_where_the_floor_is),
+    ("no core", 8, lambda row: "" if row["is_backlog"] else f"{row['waited_share']:.1%}"),
     ("lines/event", 11, lambda row: f"{row['lines_received_per_event']:.3f}"),
 ]
 

@@ -65,7 +65,7 @@ def probe_once(name, rate, count):
             measured = Measured(CONTESTANTS[name](path, port, directory))
             found = json.loads(probe.communicate(b"\n")[0])
             measured.wait_asleep()
-            found["cpu_s"] = measured.used_s()
+            found["cpu_s"], found["waited_s"] = measured.used_s(), measured.waited_s()
             measured.end()
         finally:
             if measured is not None:
@@ -89,6 +89,7 @@ def compare(title, names, rate, arguments):
                 "spread_us": {p: [f(run["us"][p] for run in runs) for f in (min, max)] for p in ("50", "99")},
                 "lost": sum(run["sent"] - run["received"] for run in runs),
                 "late_share": max(run["late"] / run["sent"] for run in runs),
+                "waited_share": max(run["waited_s"] / run["elapsed_s"] for run in runs),
                 "lines_per_datagram": round(median([run["received"] / run["datagrams"] for run in runs]), 2),
                 "cpu_us_per_line": round(median([run["cpu_s"] / run["sent"] * 1e6 for run in runs]), 3),
                 "runs": runs,
@@ -120,6 +121,7 @@ COLUMNS = [
     ("lines/datagram", 14, lambda row: f"{row['lines_per_datagram']:.2f}"),
     ("lost", 6, lambda row: f"{row['lost']:,}"),
     ("late", 7, lambda row: f"{row['late_share']:.2%}"),
+    ("no core", 8, lambda row: f"{row['waited_share']:.1%}"),
 ]
 
 

@@ -19,6 +19,8 @@ with the machine. Parts:
     footprint  from exec to ready, memory when ready and after twice as many events as a run has, the program's size; beside
                a libevent loop that does nothing
 
+`no core` is the share of the time for which the measured program had to wait because others had its core, `late` that of the
+lines that were written too late: where these are not small, the machine was not quiet, and losses and latencies mean nothing.
 A table on standard output (with --json: JSON instead); the JSON also goes to bench/results.json in the build directory.
 """
 

@@ -1,10 +1,11 @@
 /* Sends the lines of FILE as datagrams, over and over, at a steady rate.
  *
- *     send TO [--rate EVENTS] [--count EVENTS] [--pack BYTES] [--burst DATAGRAMS] FILE
+ *     send TO [--rate EVENTS] [--count EVENTS] [--pack BYTES] [--burst DATAGRAMS] [--batch EVENTS] FILE
  *
  * TO is a port of 127.0.0.1 or a Unix datagram socket's path. A line is an event; without --pack each is a datagram of its own.
  * --rate is per second, 0: as fast as it goes. A burst is one sendmmsg(), and none begins before it is due. A sender that did
  * not get its core in time catches up with up to CATCH_UP_NS; what is beyond that it gives up: a gap, and no flood.
+ * With --batch it waits for a byte on standard input before so many events, and says `sent` behind them.
  * Prints one line of JSON in the end: {"events":N,"datagrams":N,"bytes":N,"elapsed_s":S,"given_up_s":S}. */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -51,6 +52,7 @@ struct request {
 	unsigned long count;
 	unsigned long pack;
 	unsigned long burst;
+	unsigned long batch; /* 0: all */
 };
 
 static void die(const char *what)
@@ -168,27 +170,48 @@ static void send_burst(int fd, const struct corpus *corpus, size_t *next, unsign
 	}
 }
 
-static void send_all(int fd, const struct corpus *corpus, const struct request *request, struct totals *totals)
+/* Until so many events are away altogether; next is the first datagram to be sent. */
+static void send_until(uint64_t count, int fd, const struct corpus *corpus, size_t *next, const struct request *request,
+                       struct totals *totals)
 {
+	const uint64_t events_before = totals->events;
 	int64_t begin_ns = now_ns();
-	size_t next = 0;
 
-	while (totals->events < request->count) {
+	while (totals->events < count) {
 		unsigned wanted = 0;
 		uint64_t events = totals->events;
 
 		if (request->rate > 0) {
-			int64_t due_ns = begin_ns + (int64_t)((double)totals->events * 1e9 / (double)request->rate);
+			int64_t due_ns = begin_ns + (int64_t)((double)(totals->events - events_before) * 1e9 / (double)request->rate);
 			int64_t late_ns = wait_for_turn(due_ns);
 
 			begin_ns += late_ns;
 			totals->given_up_ns += late_ns;
 		}
-		for (size_t i = next; wanted < request->burst && events < request->count; wanted++) {
+		for (size_t i = *next; wanted < request->burst && events < count; wanted++) {
 			events += corpus->datagrams[i].events;
 			i = i + 1 < corpus->count ? i + 1 : 0;
 		}
-		send_burst(fd, corpus, &next, wanted, totals);
+		send_burst(fd, corpus, next, wanted, totals);
+	}
+}
+
+static void send_all(int fd, const struct corpus *corpus, const struct request *request, struct totals *totals)
+{
+	size_t next = 0;
+
+	while (totals->events < request->count) {
+		uint64_t left = request->count - totals->events;
+
+		if (request->batch == 0) {
+			send_until(request->count, fd, corpus, &next, request, totals);
+			continue;
+		}
+		if (getchar() == EOF)
+			exit(EX_OK);
+		send_until(totals->events + (left < request->batch ? left : request->batch), fd, corpus, &next, request, totals);
+		puts("sent");
+		fflush(stdout);
 	}
 }
 
@@ -199,6 +222,7 @@ static struct request request_read(int argc, char **argv)
 		{"count", required_argument, NULL, 'c'},
 		{"pack", required_argument, NULL, 'p'},
 		{"burst", required_argument, NULL, 'b'},
+		{"batch", required_argument, NULL, 'a'},
 		{NULL, 0, NULL, 0},
 	};
 	struct request request = {.count = 1000, .burst = 8};
@@ -210,6 +234,7 @@ static struct request request_read(int argc, char **argv)
 		case 'c': request.count = strtoul(optarg, NULL, 10); break;
 		case 'p': request.pack = strtoul(optarg, NULL, 10); break;
 		case 'b': request.burst = strtoul(optarg, NULL, 10); break;
+		case 'a': request.batch = strtoul(optarg, NULL, 10); break;
 		default: exit(EX_USAGE);
 		}
 	}

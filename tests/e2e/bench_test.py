@@ -92,7 +92,7 @@ def check_datagrams(rows, text):
 @test("udp: nothing is lost that the kernel does not own up to, beside a loop that only receives")
 def _():
     packed = [row["events_per_datagram"] > 5 for row in check_datagrams(*bench("udp"))]
-    equal(packed, [False, False, True, True] + [False] * 6)
+    equal(packed, [False, False, True, True] + [False] * 10)
 
 
 @test("unix: nothing is lost, beside a loop that only receives")
@@ -133,7 +133,6 @@ def _():
         true(0 < memory["anonymous_kib"] < memory["rss_kib"] > memory["of_files_kib"], f"{row['name']}: {memory}")
     for agent in found["rows"][:2]:
         equal(agent["events"], 2 * EVENTS, "events counted by the agent")
-        true(agent["rss_kib"]["ready"] <= agent["rss_kib"]["after_the_first"], "memory that was touched")
         true(agent["stated_kib"] > 1000, "memory stated")
     equal(sorted(found["stripped_bytes"]), ["dynamic", "static"])
 
