@@ -10,8 +10,8 @@ with the machine. Parts:
                beside its speed alone
     inprocess  the way of a line without the kernel's part, one thing changed a row: nanoseconds of CPU an event
     guards     the cardinality guard alone: nanoseconds of CPU a tag value
-    udp        datagrams at a steady rate, one event each and packed; beside a loop that only receives them: CPU seconds per
-               million events read, and what was lost
+    udp        a fifth of the events as datagrams at a steady rate, one event each and packed; beside a loop that only
+               receives them: CPU seconds per million events read, and what was lost
     unix       the same from a Unix datagram socket, whose sender waits: as fast as it goes; and from a pipe to such a socket,
                beside the bytes forwarded unread
     latency    from a line's write into the pipe to the datagram received, 1,000 a second and near saturation; beside loops
@@ -26,8 +26,10 @@ A table on standard output (with --json: JSON instead); the JSON also goes to be
 
 import argparse
 import json
+import os
 import pathlib
 import platform
+import re
 import subprocess
 import sys
 
@@ -108,6 +110,8 @@ INPROCESS = {
     "wide events, four tags": ("--shape wide", output() + rules_with_tags(4)),
     "wide events, eight tags": ("--shape wide", output() + rules_with_tags(8)),
     "10 rules": ("", output(), many_rules(10)),
+    "100 rules": ("", output(), many_rules(100)),
+    "1,000 rules": ("", output(), many_rules(1_000)),
     "10,000 rules": ("", output(), many_rules(10_000)),
     "10 identifiers, a rule each": ("--shape named --names 10", output(), many_names(10)),
     "10,000 identifiers, a rule each": ("--shape named --names 10000", output(), many_names(10_000)),
@@ -159,6 +163,7 @@ def inprocess(arguments):
     rows = []
     for name, results in alternate(INPROCESS, arguments.runs, once).items():
         row = {what: round(median([r[what] for r in results]), 1) for what in ("least", "median", "copy")}
+        row["spread"] = [limit(r["least"] for r in results) for limit in (min, max)]
         row["metrics_per_event"] = results[0]["metrics"] / results[0]["events"]
         rows.append({"name": name, **row, "ratio": round(row["least"] / (rows[0]["least"] if rows else row["least"]), 2)})
     return rows
@@ -207,6 +212,17 @@ PARTS = {
 }
 
 
+def machine():
+    model = re.search(r"^model name\s*: (.*)$", pathlib.Path("/proc/cpuinfo").read_text(), re.MULTILINE)
+    return {
+        "cpus": len(CORES),
+        "model": model[1] if model else None,
+        "kernel": platform.release(),
+        "architecture": platform.machine(),
+        "load_before": os.getloadavg()[0],
+    }
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--events", type=float, default=5, metavar="MILLIONS", help="events of a run")
@@ -222,18 +238,18 @@ def main():
     arguments = parser.parse_args()
     if not set(arguments.parts) <= set(PARTS) or arguments.events <= 0 or arguments.runs < 1:
         parser.error(f"parts are {', '.join(PARTS)}; --events above 0, --runs at least 1")
-    results = {"machine": {"cpus": len(CORES), "kernel": platform.release(), "architecture": platform.machine()}}
+    results = {"machine": machine(), "arguments": {name: getattr(arguments, name) for name in ("events", "runs", "rate", "seconds")}}
     for name, (run, show) in PARTS.items():
         if arguments.parts and name not in arguments.parts:
             continue
         results[name] = run(arguments)
+        # What there is by now is not lost when a later part fails.
+        arguments.output.write_text(json.dumps(results, indent=1) + "\n")
         if not arguments.json:
             show(results[name], arguments)
             sys.stdout.flush()
-    text = json.dumps(results, indent=1)
-    arguments.output.write_text(text + "\n")
     if arguments.json:
-        print(text)
+        print(json.dumps(results, indent=1))
 
 
 main()

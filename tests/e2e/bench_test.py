@@ -81,7 +81,7 @@ def check_datagrams(rows, text):
         equal(floor["ratio"], 1.0)
         for row in (agent, floor):
             for run in row["runs"]:
-                true(EVENTS <= run["sent"] < EVENTS + 100, f"{row['name']}: sent {run['sent']}")
+                true(EVENTS / 5 <= run["sent"] < EVENTS / 5 + 100, f"{row['name']}: sent {run['sent']}")
                 # Without rights the kernel gives a small buffer; what is lost then, it says.
                 true(run["received"] == run["sent"] or run["kernel_drops"], f"{row['name']}: {run}")
         equal(agent["lines_received_per_event"], 1.0 if "statsd" in agent["name"] else 2.0, agent["name"])
