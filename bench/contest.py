@@ -66,6 +66,13 @@ def write_corpus(directory, request, count):
     return path
 
 
+def write_config(directory, input_, output, rules):
+    """A configuration of one input and one output, each as it stands in a YAML list."""
+    path = f"{directory}/bench.yaml"
+    pathlib.Path(path).write_text(f"inputs: [{input_}]\noutputs: [{output}]\n{QUIET}{rules}")
+    return path
+
+
 def run_beside(arguments):
     """A program beside the measured one, to its end: what it printed, a line of JSON."""
     return json.loads(subprocess.check_output(arguments, preexec_fn=pinned(BESIDE)))
@@ -224,3 +231,11 @@ def print_table(title, columns, rows):
         print(f"{row['name']:{name_width}}" + "".join(f" {cell(row):>{width}}" for _, width, cell in columns))
     print()
     sys.stdout.flush()
+
+
+# Of rows with cpu_s_per_million, spread, ratio.
+CPU_COLUMNS = [
+    ("CPU s/M", 8, lambda row: f"{row['cpu_s_per_million']:.3f}"),
+    ("(least–most)", 16, lambda row: "({:.3f}–{:.3f})".format(*row["spread"])),
+    ("ratio", 6, lambda row: f"{row['ratio']:.2f}"),
+]

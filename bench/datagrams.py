@@ -13,7 +13,7 @@ from contest import (
     AGENT,
     BESIDE,
     COUNTER_AND_TIMER,
-    QUIET,
+    CPU_COLUMNS,
     RELAY,
     Measured,
     Sink,
@@ -25,6 +25,7 @@ from contest import (
     program,
     spread,
     workplace,
+    write_config,
     write_corpus,
 )
 
@@ -61,16 +62,6 @@ UNIX = {
     "JSON, one event a datagram": Group(times=0),
     "statsd, one line a datagram": Group(*STATSD, times=0),
 }
-
-
-def write_config(directory, url, group, sink):
-    path = f"{directory}/bench.yaml"
-    with open(path, "w") as out:
-        out.write(
-            f"inputs: [{{url: '{url}', format: {group.format}, receive_buffer: {RECEIVE_BUFFER}}}]\n"
-            f"outputs: [{{url: '{sink.url}', max_datagram: 1400}}]\n" + QUIET + group.rules
-        )
-    return path
 
 
 def accounted(counters):
@@ -124,7 +115,9 @@ def receive_once(arguments, directory, is_agent, group, is_udp):
     try:
         if is_agent:
             url = "udp://127.0.0.1:0" if is_udp else f"unix://{path}"
-            measured = Measured([AGENT, "run", "-c", write_config(directory, url, group, sink)])
+            input_ = f"{{url: '{url}', format: {group.format}, receive_buffer: {RECEIVE_BUFFER}}}"
+            output = f"{{url: '{sink.url}', max_datagram: 1400}}"
+            measured = Measured([AGENT, "run", "-c", write_config(directory, input_, output, group.rules)])
         else:
             measured = Measured([program("floor"), "receive", "udp" if is_udp else path, str(RECEIVE_BUFFER)])
         sent = send(arguments, group, str(measured.udp_input()[0]) if is_udp else path, corpus, measured)
@@ -200,9 +193,7 @@ def whole_where_the_floor_is(row):
 
 
 COLUMNS = [
-    ("CPU s/M", 8, lambda row: f"{row['cpu_s_per_million']:.3f}"),
-    ("(least–most)", 16, lambda row: "({:.3f}–{:.3f})".format(*row["spread"])),
-    ("ratio", 6, lambda row: f"{row['ratio']:.2f}"),
+    *CPU_COLUMNS,
     ("events sent/s", 13, lambda row: "" if row["is_backlog"] else f"{row['sent_per_s']:,}"),
     ("most lost", 9, lambda row: f"{row['lost_share']:.3%}" if row["lost_share"] else "none"),
     ("whole runs", 10, lambda row: f"{row['whole_runs']} of {len(row['runs'])}"),

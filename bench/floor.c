@@ -9,7 +9,6 @@
  * OUT is a port of 127.0.0.1 or a Unix datagram socket's path. Says `ready` on standard error; ends with TERM, once
  * what it reads is empty; one that receives says `received N datagrams` then. */
 #define _GNU_SOURCE
-#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -21,9 +20,10 @@
 #include <sys/epoll.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <sysexits.h>
 #include <unistd.h>
+
+#include "ends.h"
 
 enum {
 	READ_SIZE = 64 * 1024,
@@ -47,12 +47,6 @@ struct road {
 static struct mmsghdr headers[DATAGRAMS];
 static struct iovec vectors[DATAGRAMS];
 static char datagrams[DATAGRAMS][DATAGRAM_SIZE];
-
-static void die(const char *what)
-{
-	perror(what);
-	exit(EX_OSERR);
-}
 
 /* How much of what is held from at on makes the next datagram; 0: it waits for more. */
 static size_t road_next(const struct road *road, size_t at, bool is_last)
@@ -79,7 +73,7 @@ static void road_send(const struct road *road, unsigned count)
 		int n = sendmmsg(road->out, headers + sent, count - sent, 0);
 
 		if (n < 0 && errno != EINTR && errno != ECONNREFUSED)
-			die("floor: sendmmsg");
+			die("sendmmsg");
 		if (n > 0)
 			sent += (unsigned)n;
 	}
@@ -110,7 +104,7 @@ static bool road_read(struct road *road)
 		ssize_t got = read(road->in, road->buffer + road->held, READ_SIZE);
 
 		if (got < 0 && errno != EAGAIN && errno != EINTR)
-			die("floor: read");
+			die("read");
 		if (got <= 0)
 			return false;
 		if (road->out < 0)
@@ -133,7 +127,7 @@ static bool road_receive(struct road *road)
 	}
 	got = recvmmsg(road->in, headers, DATAGRAMS, MSG_DONTWAIT, NULL);
 	if (got < 0 && errno != EAGAIN && errno != EINTR)
-		die("floor: recvmmsg");
+		die("recvmmsg");
 	if (got > 0)
 		road->received += (unsigned)got;
 	return got == DATAGRAMS;
@@ -144,7 +138,7 @@ static void watch(int epoll_fd, int fd)
 	struct epoll_event event = {.events = EPOLLIN, .data.fd = fd};
 
 	if (epoll_ctl(epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0)
-		die("floor: epoll_ctl");
+		die("epoll_ctl");
 }
 
 static void road_run(struct road *road)
@@ -189,46 +183,6 @@ static int open_pipe(const char *path)
 	return fd;
 }
 
-static socklen_t unix_address(struct sockaddr_un *address, const char *path)
-{
-	*address = (struct sockaddr_un){.sun_family = AF_UNIX};
-	if (strlen(path) >= sizeof address->sun_path)
-		die(path);
-	strcpy(address->sun_path, path);
-	return sizeof *address;
-}
-
-static int open_output(const char *where)
-{
-	struct sockaddr_in inet = {.sin_family = AF_INET,
-	                           .sin_port = htons((uint16_t)strtoul(where, NULL, 10)),
-	                           .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	struct sockaddr_un local;
-	bool is_unix = where[0] == '/';
-	int fd = socket(is_unix ? AF_UNIX : AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-
-	if (fd < 0 || (is_unix ? connect(fd, (struct sockaddr *)&local, unix_address(&local, where))
-	                       : connect(fd, (struct sockaddr *)&inet, sizeof inet)) < 0)
-		die("floor: connect");
-	return fd;
-}
-
-static int open_receiver(const char *where, const char *buffer)
-{
-	struct sockaddr_in inet = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	struct sockaddr_un local;
-	bool is_unix = where[0] == '/';
-	int fd = socket(is_unix ? AF_UNIX : AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	int size = (int)strtoul(buffer, NULL, 10);
-
-	if (fd < 0 || (is_unix ? bind(fd, (struct sockaddr *)&local, unix_address(&local, where))
-	                       : bind(fd, (struct sockaddr *)&inet, sizeof inet)) < 0)
-		die("floor: bind");
-	if (size > 0 && setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof size) < 0)
-		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof size);
-	return fd;
-}
-
 static int usage(void)
 {
 	fputs("usage: floor pipe PATH OUT [DATAGRAM] | lines PATH OUT | read PATH | receive udp|PATH [BUFFER]\n",
@@ -242,7 +196,7 @@ int main(int argc, char **argv)
 	const char *mode = argc > 2 ? argv[1] : "";
 
 	if (strcmp(mode, "receive") == 0 && argc <= 4) {
-		road.in = open_receiver(argv[2], argc == 4 ? argv[3] : "0");
+		road.in = open_receiver(argv[2][0] == '/' ? argv[2] : NULL, argc == 4 ? (int)strtoul(argv[3], NULL, 10) : 0);
 		road.turn = road_receive;
 	} else if (strcmp(mode, "read") == 0 && argc == 3) {
 		road.in = open_pipe(argv[2]);

@@ -12,7 +12,6 @@ from contest import (
     BESIDE,
     COUNTER_AND_TIMER,
     MEASURED,
-    QUIET,
     Measured,
     Sink,
     alternate,
@@ -23,6 +22,7 @@ from contest import (
     program,
     run_beside,
     workplace,
+    write_config,
 )
 
 MEMORY = {"VmRSS": "rss_kib", "RssAnon": "anonymous_kib", "RssFile": "of_files_kib"}
@@ -35,9 +35,7 @@ def by_default(path, sink, directory):
 
 
 def small(path, sink, directory):
-    config = f"{directory}/bench.yaml"
-    pathlib.Path(config).write_text(f"inputs: ['fifo://{path}']\noutputs: ['{sink.url}']\n" + QUIET + COUNTER_AND_TIMER)
-    return [AGENT, "run", "-c", config]
+    return [AGENT, "run", "-c", write_config(directory, f"'fifo://{path}'", f"'{sink.url}'", COUNTER_AND_TIMER)]
 
 
 CONTESTANTS = {

@@ -8,7 +8,6 @@ import subprocess
 from contest import (
     AGENT,
     BESIDE,
-    QUIET,
     Measured,
     alternate,
     median,
@@ -16,6 +15,7 @@ from contest import (
     print_table,
     program,
     workplace,
+    write_config,
 )
 
 RULES = """
@@ -31,12 +31,8 @@ SATURATION = 0.8  # of what the slower of two takes
 
 
 def agent(path, port, directory):
-    config = f"{directory}/bench.yaml"
-    with open(config, "w") as out:
-        out.write(
-            f"inputs: ['fifo://{path}']\noutputs: [{{url: 'udp://127.0.0.1:{port}', max_datagram: 1400}}]\n" + QUIET + RULES
-        )
-    return [AGENT, "run", "-c", config]
+    output = f"{{url: 'udp://127.0.0.1:{port}', max_datagram: 1400}}"
+    return [AGENT, "run", "-c", write_config(directory, f"'fifo://{path}'", output, RULES)]
 
 
 CONTESTANTS = {

@@ -1,7 +1,6 @@
 """Through a real pipe: a bulk writer, the agent or the floor in turn on a core of their own, a receiver that counts."""
 
 import os
-import pathlib
 import socket
 import subprocess
 import time
@@ -10,7 +9,7 @@ from contest import (
     AGENT,
     BESIDE,
     COUNTER_AND_TIMER,
-    QUIET,
+    CPU_COLUMNS,
     RELAY,
     Measured,
     Sink,
@@ -22,6 +21,7 @@ from contest import (
     program,
     spread,
     workplace,
+    write_config,
 )
 
 
@@ -90,9 +90,7 @@ def pipe_rows(arguments, contestants):
 
 
 COLUMNS = [
-    ("CPU s/M", 8, lambda row: f"{row['cpu_s_per_million']:.3f}"),
-    ("(least–most)", 16, lambda row: "({:.3f}–{:.3f})".format(*row["spread"])),
-    ("ratio", 6, lambda row: f"{row['ratio']:.2f}"),
+    *CPU_COLUMNS,
     ("events/CPU s", 13, lambda row: f"{row['events_per_cpu_s']:,}"),
     ("events/s", 11, lambda row: f"{row['events_per_s']:,}"),
     ("lines/event", 11, lambda row: f"{row['lines_received_per_event']:.3f}"),
@@ -108,12 +106,8 @@ def print_pipe_rows(title, rows, arguments):
 
 def agent(rules=COUNTER_AND_TIMER, format_="auto", when_full="drop", max_datagram=1400):
     def command(path, sink, directory):
-        config = f"{directory}/bench.yaml"
-        pathlib.Path(config).write_text(
-            f"inputs: [{{url: 'fifo://{path}', format: {format_}}}]\n"
-            f"outputs: [{{url: '{sink.url}', max_datagram: {max_datagram}, when_full: {when_full}}}]\n" + QUIET + rules
-        )
-        return [AGENT, "run", "-c", config]
+        output = f"{{url: '{sink.url}', max_datagram: {max_datagram}, when_full: {when_full}}}"
+        return [AGENT, "run", "-c", write_config(directory, f"{{url: 'fifo://{path}', format: {format_}}}", output, rules)]
 
     return command
 
@@ -125,18 +119,11 @@ def floor(max_datagram=1400):
 def agent_with_trouble(path, sink, directory):
     """Beside the healthy output one to which nobody listens, and one whose receiver has stopped reading."""
     stalled = f"{directory}/stalled"
-    config = f"{directory}/bench.yaml"
-    pathlib.Path(config).write_text(
-        f"inputs: ['fifo://{path}']\n"
-        "outputs:\n"
-        f"  - {{url: '{sink.url}', max_datagram: 1400}}\n"
-        f"  - {{url: 'tcp://127.0.0.1:{closed_port()}'}}\n"
-        f"  - {{url: 'unixstream://{stalled}'}}\n" + QUIET + COUNTER_AND_TIMER
-    )
+    outputs = f"{{url: '{sink.url}', max_datagram: 1400}}, 'tcp://127.0.0.1:{closed_port()}', 'unixstream://{stalled}'"
     STALLED.append(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
     STALLED[-1].bind(stalled)
     STALLED[-1].listen()  # the kernel takes the connection; nobody ever reads from it
-    return [AGENT, "run", "-c", config]
+    return [AGENT, "run", "-c", write_config(directory, f"'fifo://{path}'", outputs, COUNTER_AND_TIMER)]
 
 
 STALLED = []

@@ -11,19 +11,18 @@
  * Prints one line of JSON: microseconds from before the write until the datagram was received, `late` writes (more than
  * LATE_NS after they were due), time that was given up because the probe itself did not get its core, and what never came. */
 #define _GNU_SOURCE
-#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
 #include <inttypes.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sysexits.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "ends.h"
 
 enum {
 	DATAGRAMS = 16,
@@ -54,36 +53,6 @@ struct probe {
 	int64_t given_up_ns;
 	int64_t last_ns; /* when something came */
 };
-
-static void die(const char *what)
-{
-	perror(what);
-	exit(EX_OSERR);
-}
-
-static int64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * ns_per_s + now.tv_nsec;
-}
-
-static int open_socket(void)
-{
-	struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	socklen_t len = sizeof address;
-	int size = RECEIVE_BUFFER;
-	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-
-	if (fd < 0 || bind(fd, (struct sockaddr *)&address, len) < 0 || getsockname(fd, (struct sockaddr *)&address, &len) < 0)
-		die("probe");
-	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof size) < 0)
-		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof size);
-	printf("%u\n", (unsigned)ntohs(address.sin_port));
-	fflush(stdout);
-	return fd;
-}
 
 /* A datagram may carry several events, and numbers are the first digits behind each `seq`. */
 static void probe_note(struct probe *probe, const char *at, const char *end, int64_t now)
@@ -137,7 +106,7 @@ static void probe_write(struct probe *probe, unsigned long number)
 	probe->written_ns[number] = now_ns();
 	while (write(probe->pipe, line, (size_t)len) < 0) {
 		if (errno != EINTR)
-			die("probe: write");
+			die("write");
 	}
 }
 
@@ -228,11 +197,13 @@ int main(int argc, char **argv)
 	probe.written_ns = calloc(request.count, sizeof *probe.written_ns);
 	probe.took_ns = calloc(request.count, sizeof *probe.took_ns);
 	if (probe.written_ns == NULL || probe.took_ns == NULL)
-		die("probe");
+		die("calloc");
 	/* Not while something is measured. */
 	memset(probe.written_ns, 1, request.count * sizeof *probe.written_ns);
 	memset(probe.took_ns, 0, request.count * sizeof *probe.took_ns);
-	probe.socket = open_socket();
+	probe.socket = open_receiver(NULL, RECEIVE_BUFFER);
+	printf("%u\n", receiver_port(probe.socket));
+	fflush(stdout);
 	if (getchar() == EOF)
 		return EX_OK;
 	probe.pipe = open(argv[optind], O_WRONLY | O_CLOEXEC);

@@ -8,19 +8,18 @@
  * With --batch it waits for a byte on standard input before so many events, and says `sent` behind them.
  * Prints one line of JSON in the end: {"events":N,"datagrams":N,"bytes":N,"elapsed_s":S,"given_up_s":S}. */
 #define _GNU_SOURCE
-#include <arpa/inet.h>
 #include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <sysexits.h>
 #include <time.h>
+
+#include "ends.h"
 
 enum {
 	BURST_MAX = 64,
@@ -55,20 +54,6 @@ struct request {
 	unsigned long batch; /* 0: all */
 };
 
-static void die(const char *what)
-{
-	perror(what);
-	exit(EX_OSERR);
-}
-
-static int64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * ns_per_s + now.tv_nsec;
-}
-
 static char *read_file(const char *path, size_t *len)
 {
 	FILE *in = fopen(path, "r");
@@ -102,7 +87,7 @@ static void corpus_cut(struct corpus *corpus, char *text, size_t len, size_t pac
 			corpus->datagrams =
 				realloc(corpus->datagrams, (corpus->count + 1024) * sizeof *corpus->datagrams);
 			if (corpus->datagrams == NULL)
-				die("send");
+				die("realloc");
 		}
 		open = &corpus->datagrams[corpus->count++];
 		*open = (struct datagram){line, (size_t)(end - line), 1};
@@ -111,24 +96,6 @@ static void corpus_cut(struct corpus *corpus, char *text, size_t len, size_t pac
 		fputs("send: no line\n", stderr);
 		exit(EX_DATAERR);
 	}
-}
-
-static int open_output(const char *where)
-{
-	struct sockaddr_in inet = {.sin_family = AF_INET,
-	                           .sin_port = htons((uint16_t)strtoul(where, NULL, 10)),
-	                           .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	struct sockaddr_un local = {.sun_family = AF_UNIX};
-	bool is_unix = where[0] == '/';
-	int fd = socket(is_unix ? AF_UNIX : AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-
-	if (is_unix && strlen(where) >= sizeof local.sun_path)
-		die(where);
-	strncpy(local.sun_path, where, sizeof local.sun_path - 1);
-	if (fd < 0 || (is_unix ? connect(fd, (struct sockaddr *)&local, sizeof local)
-	                       : connect(fd, (struct sockaddr *)&inet, sizeof inet)) < 0)
-		die(where);
-	return fd;
 }
 
 /* Until the next event is due; returns what is to be added to the beginning. */
@@ -164,7 +131,7 @@ static void send_burst(int fd, const struct corpus *corpus, size_t *next, unsign
 		int n = sendmmsg(fd, headers + done, wanted - done, 0);
 
 		if (n < 0 && errno != EINTR)
-			die("send: sendmmsg");
+			die("sendmmsg");
 		if (n > 0)
 			done += (unsigned)n;
 	}

@@ -4,18 +4,15 @@
  *
  * Prints the path or the port; after TERM one line of JSON: {"datagrams":N,"bytes":N,"lines":N,"kernel_drops":N}. */
 #define _GNU_SOURCE
-#include <arpa/inet.h>
-#include <errno.h>
 #include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <sysexits.h>
-#include <unistd.h>
+
+#include "ends.h"
 
 enum {
 	DATAGRAMS = 64,
@@ -36,43 +33,6 @@ static void on_term(int number)
 {
 	(void)number;
 	is_over = 1;
-}
-
-static void die(const char *what)
-{
-	perror(what);
-	exit(EX_OSERR);
-}
-
-static int open_udp(void)
-{
-	struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	socklen_t len = sizeof address;
-	int size = RECEIVE_BUFFER;
-	int on = 1;
-	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-
-	if (fd < 0 || bind(fd, (struct sockaddr *)&address, len) < 0 || getsockname(fd, (struct sockaddr *)&address, &len) < 0)
-		die("sink");
-	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof size) < 0)
-		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof size);
-	setsockopt(fd, SOL_SOCKET, SO_RXQ_OVFL, &on, sizeof on);
-	printf("%u\n", (unsigned)ntohs(address.sin_port));
-	return fd;
-}
-
-static int open_unix(const char *path)
-{
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-
-	if (strlen(path) >= sizeof address.sun_path)
-		die(path);
-	strcpy(address.sun_path, path);
-	if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof address) < 0)
-		die(path);
-	puts(path);
-	return fd;
 }
 
 static uint64_t count_lines(const char *data, size_t len)
@@ -129,12 +89,18 @@ int main(int argc, char **argv)
 	struct totals totals = {0};
 	sigset_t blocked, open;
 	struct pollfd ask = {.events = POLLIN};
+	int on = 1;
 
 	sigemptyset(&blocked);
 	sigaddset(&blocked, SIGTERM);
 	sigprocmask(SIG_BLOCK, &blocked, &open);
 	sigaction(SIGTERM, &action, NULL);
-	ask.fd = argc > 1 ? open_unix(argv[1]) : open_udp();
+	ask.fd = open_receiver(argc > 1 ? argv[1] : NULL, argc > 1 ? 0 : RECEIVE_BUFFER);
+	setsockopt(ask.fd, SOL_SOCKET, SO_RXQ_OVFL, &on, sizeof on);
+	if (argc > 1)
+		puts(argv[1]);
+	else
+		printf("%u\n", receiver_port(ask.fd));
 	fflush(stdout);
 	while (!is_over) {
 		(void)ppoll(&ask, 1, NULL, &open);

@@ -16,24 +16,11 @@
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <sysexits.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "ends.h"
+
 static int64_t *begin_ns; /* shared with the child */
-
-static void die(const char *what)
-{
-	perror(what);
-	exit(EX_OSERR);
-}
-
-static int64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 * 1000 * 1000 + now.tv_nsec;
-}
 
 static void run(int log, int core, char **command)
 {
@@ -77,7 +64,7 @@ static double start_once(int core, char **command)
 	pid_t pid;
 
 	if (pipe2(log, O_CLOEXEC) < 0 || (pid = fork()) < 0)
-		die("start");
+		die("fork");
 	if (pid == 0)
 		run(log[1], core, command);
 	close(log[1]);
@@ -104,7 +91,7 @@ int main(int argc, char **argv)
 	}
 	begin_ns = mmap(NULL, sizeof *begin_ns, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (begin_ns == MAP_FAILED)
-		die("start");
+		die("mmap");
 	printf("{\"ms\":[");
 	for (unsigned long i = 0; i < count; i++)
 		printf("%s%.3f", i > 0 ? "," : "", start_once((int)strtoul(argv[2], NULL, 10), argv + 3));
