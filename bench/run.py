@@ -21,6 +21,8 @@ with the machine. Parts:
 
 `no core` is the share of the time for which the measured program had to wait because others had its core, `late` that of the
 lines that were written too late: where these are not small, the machine was not quiet, and losses and latencies mean nothing.
+`chrt --rr 10 make bench` keeps others off the cores, where one may do that.
+
 A table on standard output (with --json: JSON instead); the JSON also goes to bench/results.json in the build directory.
 """
 
