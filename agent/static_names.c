@@ -35,12 +35,13 @@ static bool number_parse(const char *text, unsigned long max, unsigned long *num
 static bool v6_parse(struct sockaddr_in6 *v6, const char *host)
 {
 	char text[INET6_ADDRSTRLEN + IF_NAMESIZE + 1];
+	size_t len = strlen(host);
 	unsigned long scope = 0;
 	char *percent;
 
-	if (strlen(host) >= sizeof text)
+	if (len >= sizeof text)
 		return false;
-	strcpy(text, host);
+	memcpy(text, host, len + 1);
 	percent = strchr(text, '%');
 	if (percent != NULL) {
 		*percent++ = '\0';

@@ -176,9 +176,11 @@ void watch_begin(struct watch *watch)
 
 static bool place_is(const struct place *place, const struct place *other)
 {
-	if (place->wd != other->wd || place->is_pattern != other->is_pattern || (place->name == NULL) != (other->name == NULL))
+	if (place->wd != other->wd || place->is_pattern != other->is_pattern)
 		return false;
-	return place->name == NULL || strcmp(place->name, other->name) == 0;
+	if (place->name == NULL || other->name == NULL)
+		return place->name == other->name;
+	return strcmp(place->name, other->name) == 0;
 }
 
 /* Takes the place over. */
@@ -256,7 +258,7 @@ static bool path_follow(char *path, size_t len)
 	free(link);
 	if (followed_len <= 0 || followed_len >= (int)sizeof followed)
 		return false;
-	strcpy(path, followed);
+	memcpy(path, followed, (size_t)followed_len + 1);
 	return true;
 }
 
@@ -292,11 +294,12 @@ static void watch_follow_all(struct watch *watch, char *path)
 void watch_add_file(struct watch *watch, const char *path)
 {
 	char place[PATH_MAX];
+	size_t len = strlen(path);
 	struct stat status;
 
-	if (strlen(path) >= sizeof place || watch->fd < 0 || (stat(path, &status) == 0 && !S_ISREG(status.st_mode)))
+	if (len >= sizeof place || watch->fd < 0 || (stat(path, &status) == 0 && !S_ISREG(status.st_mode)))
 		return;
-	strcpy(place, path);
+	memcpy(place, path, len + 1);
 	watch_follow_all(watch, place);
 	watch_add_place(watch, place, folder_len(place), false);
 	watch_add_itself(watch, place);
@@ -304,13 +307,15 @@ void watch_add_file(struct watch *watch, const char *path)
 
 void watch_add_glob(struct watch *watch, const char *pattern)
 {
+	static const char here[] = "./";
 	char place[PATH_MAX];
+	size_t len = strcspn(pattern, "*?[");
 
-	if (strlen(pattern) + 2 >= sizeof place || watch->fd < 0)
+	if (strlen(pattern) + sizeof here > sizeof place || watch->fd < 0)
 		return;
-	strcpy(place, pattern);
-	place[strcspn(place, "*?[")] = '\0';
-	strcpy(place + folder_len(place), "./");
+	memcpy(place, pattern, len);
+	place[len] = '\0';
+	memcpy(place + folder_len(place), here, sizeof here);
 	watch_follow_all(watch, place);
 	watch_add_place(watch, place, strlen(place), true);
 }

@@ -284,7 +284,7 @@ static int read_options(struct options *options, int argc, char **argv, bool *is
 
 static int explain_run(int argc, char **argv)
 {
-	struct options options = {.input = NULL};
+	struct options options = {.events = argv + argc};
 	bool is_help = false;
 	int status = read_options(&options, argc, argv, &is_help);
 	if (is_help)

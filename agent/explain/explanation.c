@@ -1,5 +1,6 @@
 #include "explain/explanation.h"
 
+#include <assert.h>
 #include <stdarg.h>
 #include <stdlib.h>
 
@@ -61,11 +62,13 @@ static void explain_source(const struct mapping *mapping, struct explained_field
 		field->source = mapping->payload[standard->source].name;
 		break;
 	case STANDARD_BETWEEN:
+		assert(variant);
 		field->source = variant->between[0].span;
 		field->end = variant->between[1].span;
 		break;
 	case STANDARD_CLASSIFIED:
 	case STANDARD_MISSING:
+		assert(variant);
 		field->source = variant->classify.span;
 		break;
 	case STANDARD_LIFECYCLE:

@@ -52,7 +52,8 @@ struct span wording_field(const struct mapping *mapping, struct reference refere
 static void put_name(FILE *out, struct span text)
 {
 	char name[IDENTIFIER_MAX + NAME_MAX_LEN + SCAN_PAD];
-	fwrite(name, 1, sanitise_name(name, span_cut(text, NAME_MAX_LEN)), out);
+	const size_t len = sanitise_name(name, span_cut(text, NAME_MAX_LEN));
+	fwrite(name, 1, len, out);
 }
 
 static void put_part(FILE *out, const struct mapping *mapping, struct reference reference, struct span event,

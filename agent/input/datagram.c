@@ -216,7 +216,7 @@ static uint64_t datagram_held(const struct datagram_input *datagram)
 	}
 	file = fopen("/proc/sys/net/unix/max_dgram_qlen", "re");
 	if (file != NULL) {
-		if (fscanf(file, "%u", &queue_len) != 1)
+		if (fscanf(file, "%9u", &queue_len) != 1)
 			queue_len = 0;
 		fclose(file);
 	}

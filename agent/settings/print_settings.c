@@ -1,5 +1,6 @@
 /* settings_print(): the effective configuration. Every map goes through its table (print.h); this file has their order,
  * and the lists and maps around them. */
+#include <assert.h>
 #include <stdlib.h>
 
 #include "settings/ports.h"
@@ -256,6 +257,7 @@ void settings_print(const struct settings *settings, FILE *out)
 {
 	const struct model *model = &settings->model;
 	const struct file_model *only = only_rules(model), *own = only ? only : &model->files[0];
+	assert(own);
 	fprintf(out, "# the effective configuration of %s\n", settings->origin);
 	if (!only)
 		print_include(out, settings);

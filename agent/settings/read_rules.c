@@ -32,7 +32,7 @@ static void read_kind(struct reader *reader, const struct node *node, void *targ
 
 #define KIND(name, words)                                                                               \
 	{                                                                                               \
-		.key = name, .type = SETTING_OWN, .read = read_kind, .takes = "template", .help = words \
+		.key = (name), .type = SETTING_OWN, .read = read_kind, .takes = "template", .help = (words) \
 	}
 
 static const struct setting metric_settings[] = {

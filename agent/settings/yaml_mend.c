@@ -142,7 +142,7 @@ static bool mend_braces(struct mender *mender, yaml_mark_t mark)
 	size_t at = mend_offset(mender, mark.index);
 	if (at >= mender->len || at == 0)
 		return false;
-	size_t from = at, to = at;
+	size_t from = at, to;
 	if (mender->text[at] == '{' && !is_end_of_word(mender->text[at - 1])) {
 		to = mend_matching(mender, at, 1);
 		if (to == mender->len)

@@ -49,7 +49,7 @@ static void attempt_release(void)
 		guard->release(guard->what);
 	}
 	while (attempt.made.next != &attempt.made)
-		arena_free(attempt.made.next);
+		arena_free(attempt.made.next); /* NOLINT(clang-analyzer-unix.Malloc): takes itself out of the ring */
 }
 
 /* What has become of it outlives it. */
@@ -181,7 +181,9 @@ void *arena_alloc(struct arena *arena, size_t size)
 		chunk->next = first;
 		arena->chunks = chunk;
 	}
-	return chunk_take(chunk, size);
+	block = chunk_take(chunk, size);
+	assert(block);
+	return block;
 }
 
 void *arena_array(struct arena *arena, size_t count, size_t size)

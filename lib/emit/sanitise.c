@@ -4,7 +4,7 @@
 
 enum { STAYS, REPLACED, CHECKED };
 
-#define SIXTEEN(byte) {[0 ... 15] = byte}
+#define SIXTEEN(byte) {[0 ... 15] = (byte)}
 #define EVERYWHERE [0 ... 31] = REPLACED, [127] = REPLACED, ['|'] = REPLACED, [128 ... 255] = CHECKED
 
 /* SPEC section 4: what each dialect keeps for itself. Plain StatsD has no tags. */

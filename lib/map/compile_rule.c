@@ -120,9 +120,9 @@ static void compile_texts(struct compiler *compiler, struct metric *metric, cons
 {
 	metric->alert = model->alert.span;
 	metric->priority = model->priority.span;
-	for (uint8_t i = 0; i < ARRAY_LEN(status_names); i++)
+	for (size_t i = 0; i < ARRAY_LEN(status_names); i++)
 		if (span_is(model->status.span, status_names[i]))
-			metric->status = i;
+			metric->status = (uint8_t)i;
 	metric->has_text = model->text.span.at != NULL;
 	metric->has_aggregation_key = model->key.span.at != NULL;
 	metric->has_source = model->source.span.at != NULL;

@@ -140,6 +140,7 @@ static void put_double(struct writer *writer, double number)
 	}
 	for (int precision = 15; precision <= 17; precision++) {
 		snprintf(text, sizeof text, "%.*g", precision, number);
+		/* NOLINTNEXTLINE(bugprone-suspicious-memory-comparison): -0 is not 0 here */
 		if (memcmp(&(double){strtod(text, NULL)}, &number, sizeof number) == 0)
 			break;
 	}

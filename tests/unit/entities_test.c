@@ -79,6 +79,7 @@ static void slow_evict(struct slow *slow)
 		     (is_final(item) != is_final(oldest) ? !is_final(item) : item->changed < oldest->changed)))
 			oldest = item;
 	}
+	ck_assert_ptr_nonnull(oldest);
 	oldest->is_there = false;
 	slow->evicted++;
 }
