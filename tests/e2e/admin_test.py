@@ -290,6 +290,38 @@ def _():
             equal(agent.metrics()["statsidecar_config_last_reload_successful"], 1)
 
 
+FINDINGS = """
+catalogue:
+  job.done: {legacy: [job.complete], expects: [took]}
+lifecycles:
+  job: {key: [id], enter: {job.begun: at_work, job.done: done}, transitions: {at_work: [done], done: []}, final: [done]}
+limits: {tag_values: 1}
+rules: [{match: 'job.*', metrics: [{counter: '{event}', tags: {id: '{id}'}}]}]
+"""
+
+
+@test("the status has what was found out about events: legacy names, missing fields, limited tags, entities; and what came when")
+def _():
+    with UdpReceiver() as receiver, AdminAgent(PIPE + f"outputs: ['{receiver.url}']\n" + FINDINGS) as agent:
+        before = agent.page("/api/status")
+        equal([before[name] for name in ("legacy", "missing", "limited")], [[], [], {"names": 0, "values": {}}])
+        write_pipe(agent.directory / "pipe", "job.begun id=1", "job.complete id=1 took=1", "job.done id=2", "job.begun id=1", "job.begun id=3")
+        status = wait_until(lambda: (lambda s: s if s["received"] == 5 else None)(agent.page("/api/status?history=1")), "five events")
+        equal(status["legacy"], [{"alias": "job.complete", "event": "job.done", "count": 1}])
+        equal(status["missing"], [{"event": "job.done", "field": "took", "count": 1}])
+        equal(status["limited"], {"names": 0, "values": {"id": 2}})
+        entities = {"at_work": 2, "done": 1}  # an illegal transition is made, too
+        account = {"name": "job", "entities": entities, "invalid_transitions": 1, "evicted": 0, "expired": 0}
+        equal(status["lifecycles"], [account])
+        true("history" not in before, "a history that nobody asked for")
+        history = status["history"]
+        equal(history["columns"], ["ms", "received", "sent", "lost", "unmapped", "rejected"])
+        true(history["readings"], "no reading, though events came")
+        for reading in history["readings"]:
+            true(status["started_ms"] <= reading[0] <= status["now_ms"], f"{reading} of another time")
+            true(0 <= reading[1] <= 5 and reading[3:] == [0, 0, 0], f"{reading} of other events")
+
+
 # ---- /metrics ----
 
 NAMES = """

@@ -3,6 +3,7 @@
 What the agent may have in its hands when it is killed is what it has read and not yet sent: one wake-up's share, 8 reads of 64 KiB.
 """
 
+import grp
 import os
 import pathlib
 import signal
@@ -18,6 +19,8 @@ from harness import (
     main,
     need_pipe_size,
     send_udp,
+    skip,
+    table,
     temporary_directory,
     test,
     total,
@@ -244,6 +247,44 @@ def _():
         with Agent(f"inputs: ['fifo://{path}']\noutputs: ['udp://127.0.0.1:9']", directory=folder):
             pass
         equal(stat.S_IMODE(path.stat().st_mode), 0o640)
+
+
+# Root may give it to anyone, others to a group of their own.
+GROUP = grp.getgrgid(1 if os.geteuid() == 0 else os.getgid())
+
+
+@table(
+    [
+        ("the pipe is given to a group by its name", GROUP.gr_name, GROUP.gr_gid),
+        ("the pipe is given to a group by its number", GROUP.gr_gid, GROUP.gr_gid),
+        ("the pipe is given to a group by a number that has no name", 54321, 54321),
+    ]
+)
+def _(group, number):
+    if number != GROUP.gr_gid and os.geteuid() != 0:
+        skip("only root may give it to anyone")
+    with temporary_directory() as folder:
+        path = pathlib.Path(folder) / "pipe"
+        config = f"inputs: [{{url: 'fifo://{path}', group: {group}, mode: 0620}}]\noutputs: ['udp://127.0.0.1:9']"
+        with Agent(config, directory=folder):
+            equal((path.stat().st_gid, stat.S_IMODE(path.stat().st_mode)), (number, 0o620))
+
+
+@table(
+    [
+        ("refused, and no pipe left behind: a group that does not exist", "nobodys-group"),
+        ("refused, and no pipe left behind: a group's number that is none", 2**32 - 1),
+        ("refused, and no pipe left behind: a group that begins with a number", "0x"),
+    ]
+)
+def _(group):
+    with temporary_directory() as folder:
+        config = f"inputs: [{{url: 'fifo://{{dir}}/pipe', group: '{group}'}}]\noutputs: ['udp://127.0.0.1:9']"
+        agent = Agent(config, directory=folder)
+        done = command("run", "-c", agent.config, cwd=folder)
+        equal(done.returncode, 71, done.stderr)
+        contains(done.stderr, f"there is no group {group} for the pipe")
+        true(not (agent.directory / "pipe").exists(), "a pipe is left behind")
 
 
 @test("the pipe holds a megabyte")

@@ -96,6 +96,13 @@ static struct text final[] = {T("done")};
 static struct lifecycle_enter_model enter[] = {{T("begin"), T("begun")}, {T("end"), T("done")}};
 static struct lifecycle_enter_model enter_more[] = {
 	{T("begin"), T("begun")}, {T("end"), T("done")}, {T("fail"), T("failed")}};
+static struct lifecycle_enter_model enter_wider[] = {{T("begin"), T("begun")}, {T("end*"), T("done")}};
+static struct lifecycle_enter_model enter_renamed[] = {{T("begin"), T("started")}, {T("end"), T("done")}};
+static struct lifecycle_enter_model enter_swapped[] = {{T("begin"), T("done")}, {T("end"), T("begun")}};
+static struct text extra_key[] = {T("id"), T("x")};
+static struct text x_key[] = {T("x")};
+static struct text to_done[] = {T("done")};
+static struct lifecycle_transition_model transitions[] = {{.from = T("begun"), .to = {to_done, 1}}};
 
 #define MACHINE_OF(name_, key_, enter_, enter_count_, max)                                                             \
 	{                                                                                                              \
@@ -107,6 +114,13 @@ static struct lifecycle_enter_model enter_more[] = {
 		}                                                                                                      \
 	}
 #define MACHINE(name_) MACHINE_OF(name_, key, enter, 2, 10)
+/* Of so many keys, which linger so many seconds, with what else is said. */
+#define MACHINE_WITH(keys, key_count_, linger_s, ...)                                                            \
+	{                                                                                                        \
+		.name = T("job"), .key = {keys, key_count_}, .enter = enter, .enter_count = 2,                   \
+		.final = {final, 1}, .max_entities = 10, .linger_ns = (linger_s) * INT64_C(1000000000),          \
+		.expire_ns = 1000000000, .mark = {"test.yaml", 1, 1}, __VA_ARGS__                                \
+	}
 #define MOVES          COUNTERS(COUNTER("m", .tags = TAGS(TAG("f", "{state.from}"), TAG("t", "{state.to}"))))
 #define LIFECYCLES(...)                                        \
 	.lifecycles = (struct lifecycle_model[]){__VA_ARGS__}, \
@@ -128,15 +142,35 @@ static const struct {
 	{"one with another state starts anew",
          {MOVES, LIFECYCLES(MACHINE_OF("job", key, enter_more, 3, 10))},
          "m:1|c|#t:done\n"},
+	{"one of another key starts anew", {MOVES, LIFECYCLES(MACHINE_OF("job", x_key, enter, 2, 10))}, "m:1|c|#t:done\n"},
+	{"one with one more key starts anew", {MOVES, LIFECYCLES(MACHINE_WITH(extra_key, 2, 1))}, "m:1|c|#t:done\n"},
+	{"one that other events move starts anew",
+         {MOVES, LIFECYCLES(MACHINE_OF("job", key, enter_wider, 2, 10))},
+         "m:1|c|#t:done\n"},
+	{"one that the same events move elsewhere starts anew",
+         {MOVES, LIFECYCLES(MACHINE_OF("job", key, enter_swapped, 2, 10))},
+         "m:1|c|#t:begun\n"},
+	{"one with a state of another name starts anew",
+         {MOVES, LIFECYCLES(MACHINE_OF("job", key, enter_renamed, 2, 10))},
+         "m:1|c|#t:done\n"},
+	{"one with other transitions starts anew",
+         {MOVES, LIFECYCLES(MACHINE_WITH(key, 1, 1, .transitions = transitions, .transition_count = 1))},
+         "m:1|c|#t:done\n"},
+	{"one that takes its times from a field starts anew",
+         {MOVES, LIFECYCLES(MACHINE_WITH(key, 1, 1, .timestamp = T("at")))},
+         "m:1|c|#t:done\n"},
+	{"one whose entities linger longer starts anew",
+         {MOVES, LIFECYCLES(MACHINE_WITH(key, 1, 2))},
+         "m:1|c|#t:done\n"},
 };
 
 START_TEST(lifecycle)
 {
 	const struct model model = {MOVES, LIFECYCLES(MACHINE("job"))};
 	rig_init(&before, &model);
-	rig_run(&before, "begin id=1\n");
+	rig_run(&before, "begin id=1 x=1\n");
 	reload(&lifecycles[_i].after);
-	expect_text(lifecycles[_i].name, rig_run(&after, "end id=1\n"), lifecycles[_i].want);
+	expect_text(lifecycles[_i].name, rig_run(&after, "end id=1 x=1\n"), lifecycles[_i].want);
 	end();
 }
 END_TEST

@@ -1,5 +1,7 @@
 #include <check.h>
+#include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "log.h"
 
@@ -75,6 +77,76 @@ START_TEST(limit_does_not_count_what_the_level_hides)
 }
 END_TEST
 
+/* ---- a line ---- */
+
+/* What the text becomes on standard error. */
+static const char *line_of(enum log_format format, const char *text)
+{
+	static char line[8192];
+	int standard_error = dup(STDERR_FILENO);
+	int ends[2];
+	ssize_t len;
+
+	ck_assert_int_eq(pipe(ends), 0);
+	dup2(ends[1], STDERR_FILENO);
+	log_configure(LOG_LEVEL_INFO, format);
+	log_info("%s", text);
+	log_configure(LOG_LEVEL_INFO, LOG_FORMAT_TEXT);
+	dup2(standard_error, STDERR_FILENO);
+	close(standard_error);
+	close(ends[1]);
+	len = read(ends[0], line, sizeof line - 1);
+	close(ends[0]);
+	ck_assert_int_gt(len, 0);
+	line[len] = '\0';
+	return line;
+}
+
+static const struct {
+	const char *name;
+	const char *text;
+	const char *plain, *json;
+} lines[] = {
+	{"plain text", "ready: 1", "ready: 1", "ready: 1"},
+	{"a newline ends no line", "a\nb", "a\\x0ab", "a\\u000ab"},
+	{"escape sequences reach no terminal", "\x1b[31m\x7f", "\\x1b[31m\\x7f", "\\u001b[31m\\u007f"},
+	{"quotes and backslashes", "a\"b\\c", "a\"b\\c", "a\\\"b\\\\c"},
+	{"characters beyond ASCII", "caf\xc3\xa9", "caf\xc3\xa9", "caf\xc3\xa9"},
+	{"invalid UTF-8", "caf\xc3 \xff", "caf? ?", "caf? ?"},
+};
+
+START_TEST(a_line)
+{
+	const char *plain = strstr(line_of(LOG_FORMAT_TEXT, lines[_i].text), " info ");
+	const char *json;
+	char want[256];
+
+	snprintf(want, sizeof want, " info %s\n", lines[_i].plain);
+	ck_assert_msg(plain != NULL && strcmp(plain, want) == 0, "%s: got %s, want %s", lines[_i].name, plain, want);
+	json = strstr(line_of(LOG_FORMAT_JSON, lines[_i].text), "\",\"level\":");
+	snprintf(want, sizeof want, "\",\"level\":\"info\",\"message\":\"%s\"}\n", lines[_i].json);
+	ck_assert_msg(json != NULL && strcmp(json, want) == 0, "%s: got %s, want %s", lines[_i].name, json, want);
+}
+END_TEST
+
+/* A pipe takes no more than 4096 bytes as a whole. */
+START_TEST(a_long_line_is_cut)
+{
+	static const char bytes[] = {'x', '\n'};
+	char text[6000];
+	const char *line;
+	size_t len;
+
+	memset(text, bytes[_i], sizeof text);
+	text[sizeof text - 1] = '\0';
+	line = line_of(LOG_FORMAT_JSON, text);
+	len = strlen(line);
+	ck_assert_msg(len > 3000 && len <= 4096, "%zu bytes", len);
+	ck_assert_str_eq(line + len - 3, "\"}\n");
+	ck_assert_ptr_eq(strchr(line, '\n'), line + len - 1);
+}
+END_TEST
+
 Suite *log_suite(void)
 {
 	Suite *suite = suite_create("log");
@@ -82,6 +154,8 @@ Suite *log_suite(void)
 
 	tcase_add_loop_test(tests, quote, 0, (int)ARRAY_LEN(quotes));
 	tcase_add_test(tests, quote_never_overruns);
+	tcase_add_loop_test(tests, a_line, 0, (int)ARRAY_LEN(lines));
+	tcase_add_loop_test(tests, a_long_line_is_cut, 0, 2);
 	tcase_add_test(tests, limit_lets_a_burst_through_and_counts_the_rest);
 	tcase_add_test(tests, limit_does_not_count_what_the_level_hides);
 	suite_add_tcase(suite, tests);

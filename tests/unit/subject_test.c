@@ -2,6 +2,7 @@
 
 #include "expect.h"
 #include "map/subject.h"
+#include "translate/translator.h"
 
 Suite *subject_suite(void);
 
@@ -156,6 +157,21 @@ static const struct row fields[] = {
 START_TEST(field)
 {
 	expect_row(&fields[_i]);
+}
+END_TEST
+
+/* Values are marked with the number of their event, which begins anew after 2^32. */
+START_TEST(event_numbers_wrap)
+{
+	const struct model model = FIELD_F(ABC);
+	struct rig rig;
+
+	rig_init(&rig, &model);
+	ck_assert_str_eq(rig_run(&rig, "x a=1\n"), "m:1|c|#f:1\n");
+	ck_assert_uint_eq(rig.translator->subject.epoch, 1);
+	rig.translator->subject.epoch = UINT32_MAX;
+	ck_assert_str_eq(rig_run(&rig, "x\nx a=2\n"), "m:1|c|#f:1\nm:1|c\nm:1|c|#f:2\n");
+	rig_fini(&rig);
 }
 END_TEST
 
@@ -321,6 +337,7 @@ Suite *subject_suite(void)
 	Suite *suite = suite_create("subject");
 	TCase *all = tcase_create("subject");
 	tcase_add_loop_test(all, field, 0, ARRAY_LEN(fields));
+	tcase_add_test(all, event_numbers_wrap);
 	tcase_add_loop_test(all, condition_holds, 0, ARRAY_LEN(conditions));
 	tcase_add_loop_test(all, expect_payload, 0, ARRAY_LEN(expectations));
 	tcase_add_loop_test(all, refuse, 0, ARRAY_LEN(refusals));
