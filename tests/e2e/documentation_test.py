@@ -45,6 +45,7 @@ LISTED = [
     ("README.md", "./bootstrap run ", "it is what `./bootstrap check` itself runs", "shell"),
     ("README.md", "make check && sudo make install", "builds the whole, and would run this test", "shell"),
     ("CONTRIBUTING.md", 'make -j"$(nproc)"', "builds the whole", "shell"),
+    ("CONTRIBUTING.md", "make analyze ", "minutes of analysis", "shell"),
     ("CONTRIBUTING.md", "make fuzz ", "minutes of fuzzing", "shell"),
     ("CONTRIBUTING.md", "CK_FORK=no gdb", "a debugger, and tests that are run anyway", "shell"),
     ("docs/dashboards.md", "api.datadoghq.com", "needs Datadog", "shell"),

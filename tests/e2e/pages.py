@@ -175,7 +175,9 @@ class Machine:
         (root / "bin/sudo").chmod(0o755)
         sanitizers = os.environ.get("STATSIDECAR_SANITIZERS")
         if sanitizers:  # what is linked with a library that has them needs them, too
-            (root / "bin/cc").write_text(f'#!/bin/sh\nexec {shutil.which("cc")} {sanitizers} "$@"\n')
+            # The compiler's own search for programs must not find this one: it may be ccache, by the name of cc.
+            path = shlex.quote(os.environ["PATH"])
+            (root / "bin/cc").write_text(f'#!/bin/sh\nPATH={path} exec {shutil.which("cc")} {sanitizers} "$@"\n')
             (root / "bin/cc").chmod(0o755)
         program = " ".join(map(shlex.quote, [*WRAPPER, PROGRAM]))
         self.environment = environment(

@@ -112,6 +112,8 @@ ERRORS = {
 }
 # The log alone: by its pipe to itself, which cannot fail, libevent hears of signals.
 DESCRIPTORS = {"write": STDERR}
+# Then the program ends with gcov's work, which relies on memory.
+COUNTS_LINES = "--coverage" in os.environ.get("STATSIDECAR_SANITIZERS", "")
 MEMORY = ["malloc", "calloc", "realloc", "mmap"]
 
 
@@ -133,7 +135,8 @@ def survive(names, errors_of, chance, when_full="drop", rounds=2):
             faults.clear()
             stage.check_works()
         for name in names:
-            faults.fail(name, *errors_of[name], chance=chance, fd=DESCRIPTORS.get(name, ALL_BUT_STDERR))
+            if not (COUNTS_LINES and name in MEMORY):
+                faults.fail(name, *errors_of[name], chance=chance, fd=DESCRIPTORS.get(name, ALL_BUT_STDERR))
         stage.stop(want=(0, 71))
 
 

@@ -16,6 +16,7 @@
 
 #include "../property/tap.h"
 #include "base/span.h"
+#include "config.h"
 #include "log.h"
 #include "sandbox.h"
 
@@ -114,7 +115,11 @@ static const struct {
 	{"the kernel's netlink is closed", try_netlink, "socket"},
 	{"raw packets are out of reach", try_packet, "socket"},
 	{"no other process gets a signal", try_kill, "kill"},
+#ifdef WITH_COVERAGE
+	{"the counts of lines can be written", try_create, NULL},
+#else
 	{"no file can be created", try_create, "openat"},
+#endif
 	{"no device can be created", try_device, "mknodat"},
 	{"limits stay", try_limit, "prlimit64"},
 	{"nothing can be mounted", try_mount, "mount"},
@@ -146,9 +151,10 @@ static int try_apart(long (*try)(void), char *text, size_t size)
 
 	if (pipe(ends) < 0)
 		return -1;
+	fflush(stdout);
 	pid = fork();
 	if (pid == 0)
-		_exit(try_in_sandbox(try, ends[1]));
+		exit(try_in_sandbox(try, ends[1])); /* as the agent ends: what is done then has to be allowed, too */
 	close(ends[1]);
 	while (len + 1 < size && (got = read(ends[0], text + len, size - 1 - len)) > 0)
 		len += (size_t)got;
