@@ -14,11 +14,12 @@
 #define unlikely(condition) __builtin_expect(!!(condition), 0)
 
 /* The tags behind a metric's own: copied, once they have been written for this event, rule and output. */
-static inline char *line_put_tail(struct renderer *renderer, uint16_t output, const struct rule *rule, char *out)
+static inline char *line_put_tail(struct renderer *renderer, uint16_t output, struct tag_range rule_tags, char *out)
 {
 	struct tail *tail = &renderer->tails[output];
-	if (tail->rule != rule || tail->epoch != renderer->subject->epoch)
-		render_tail(renderer, output, rule);
+	if (tail->rule_tags.first != rule_tags.first || tail->rule_tags.count != rule_tags.count ||
+	    tail->epoch != renderer->subject->epoch)
+		render_tail(renderer, output, rule_tags);
 	/* Two tags, mostly. */
 	memcpy(out, tail->text, 64);
 	if (unlikely(tail->len > 64))
@@ -37,7 +38,7 @@ static inline char *line_put_tags(struct renderer *renderer, uint16_t output, co
 	if (metric->tags.count || unlikely(!metric->shares_tail))
 		end = render_own_tags(renderer, output, metric, end);
 	if (metric->shares_tail)
-		end = line_put_tail(renderer, output, metric->rule, end);
+		end = line_put_tail(renderer, output, metric->rule_tags, end);
 	if (end == first)
 		return out;
 	*out = wire->open[0];

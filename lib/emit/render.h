@@ -18,10 +18,10 @@ struct reading {
 	struct span rate;      /* `|@0.5` or empty */
 };
 
-/* The tags behind a metric's own, written once an event, rule and output. */
+/* The tags behind a metric's own, written once an event, list of a rule's and output. */
 struct tail {
-	const struct rule *rule; /* whose tags stand in text; NULL: none yet */
-	uint32_t epoch;          /* the event's */
+	struct tag_range rule_tags;
+	uint32_t epoch; /* the event's; 0: nothing is written yet */
 	size_t len;
 	char *text;
 };
@@ -71,7 +71,7 @@ size_t renderer_memory(const struct mapping *mapping);
 /* tags.c: the metric's own tags, and where they may have keys of those behind them, these too; returns the end. */
 char *render_own_tags(struct renderer *renderer, uint16_t output, const struct metric *metric, char *out);
 /* Those behind them, into the output's tail. */
-void render_tail(struct renderer *renderer, uint16_t output, const struct rule *rule);
+void render_tail(struct renderer *renderer, uint16_t output, struct tag_range rule_tags);
 /* tags_in_name: `.fetch.nightly`, absent ones as none: one segment for each key, at the place of the first tag that has it. The
  * name begins at `name`, and is cut where it becomes too long. */
 char *render_name_tags(struct renderer *renderer, const struct metric *metric, char *name, char *out);

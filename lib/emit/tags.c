@@ -92,10 +92,10 @@ static inline size_t put_value(struct renderer *renderer, const struct wire *wir
 }
 
 static inline __attribute__((always_inline)) char *put_list(struct renderer *renderer, const struct wire *wire,
-                                                            const struct tag_list *list, char *out, struct seen *seen)
+                                                            struct tag_range list, char *out, struct seen *seen)
 {
-	const struct tag_step *step = wire->steps + list->first;
-	for (const struct tag_step *end = step + list->count; step < end; step++) {
+	const struct tag_step *step = wire->steps + list.first;
+	for (const struct tag_step *end = step + list.count; step < end; step++) {
 		if (unlikely(step->is_repeat) && seen_has(seen, step->key))
 			continue;
 		char *value = put(out, (struct span){step->head, step->head_len});
@@ -112,9 +112,10 @@ static inline __attribute__((always_inline)) char *put_list(struct renderer *ren
 }
 
 /* The tags behind a metric's own. */
-static char *put_tail(struct renderer *renderer, const struct wire *wire, const struct rule *rule, char *out, struct seen *seen)
+static char *put_tail(struct renderer *renderer, const struct wire *wire, struct tag_range rule_tags, char *out, struct seen *seen)
 {
-	const struct tag_list *const lists[] = {&rule->tags, renderer->input_tags, &renderer->mapping->tags, &wire->form->tags};
+	const struct tag_range lists[] = {rule_tags, tag_range(renderer->input_tags), tag_range(&renderer->mapping->tags),
+	                                  tag_range(&wire->form->tags)};
 	for (size_t i = 0; i < ARRAY_LEN(lists); i++)
 		out = put_list(renderer, wire, lists[i], out, seen);
 	return out;
@@ -198,19 +199,19 @@ char *render_own_tags(struct renderer *renderer, uint16_t output, const struct m
 	const struct wire *wire = &renderer->wires[output];
 	struct seen seen;
 	seen.count = 0;
-	out = put_list(renderer, wire, &metric->tags, out, &seen);
+	out = put_list(renderer, wire, tag_range(&metric->tags), out, &seen);
 	if (metric->kind == METRIC_RELAY)
 		out = put_relayed(renderer, wire, out, &seen);
-	return metric->shares_tail ? out : put_tail(renderer, wire, metric->rule, out, &seen);
+	return metric->shares_tail ? out : put_tail(renderer, wire, metric->rule_tags, out, &seen);
 }
 
-void render_tail(struct renderer *renderer, uint16_t output, const struct rule *rule)
+void render_tail(struct renderer *renderer, uint16_t output, struct tag_range rule_tags)
 {
 	struct tail *tail = &renderer->tails[output];
 	struct seen seen;
 	seen.count = 0;
-	tail->len = (size_t)(put_tail(renderer, &renderer->wires[output], rule, tail->text, &seen) - tail->text);
-	tail->rule = rule;
+	tail->len = (size_t)(put_tail(renderer, &renderer->wires[output], rule_tags, tail->text, &seen) - tail->text);
+	tail->rule_tags = rule_tags;
 	tail->epoch = renderer->subject->epoch;
 }
 

@@ -109,6 +109,13 @@ static const struct tag_step *steps_new(const struct mapping *mapping, enum dial
 	return steps.items;
 }
 
+static struct span prefix_new(const struct output_form *form, struct arena *arena)
+{
+	const struct span prefix = span_cut(form->prefix, NAME_MAX_LEN);
+	char *out = arena_alloc(arena, NAME_MAX_LEN + SCAN_PAD);
+	return (struct span){out, prefix.len ? sanitise_name(out, prefix) : 0};
+}
+
 struct wire *wires_new(const struct mapping *mapping, struct arena *arena)
 {
 	struct wire *wires = arena_array(arena, mapping->output_count, sizeof(*wires));
@@ -118,6 +125,7 @@ struct wire *wires_new(const struct mapping *mapping, struct arena *arena)
 		const enum dialect dialect = mapping->outputs[i].dialect;
 		wire->form = &mapping->outputs[i];
 		set_types(wire, arena);
+		wire->prefix = prefix_new(wire->form, arena);
 		wire->suffix = arena_copy(arena, mapping->outputs[i].suffix);
 		if (!steps[dialect])
 			steps[dialect] = steps_new(mapping, dialect, arena);

@@ -41,6 +41,7 @@ struct wire {
 	const struct tag_step *steps;        /* by tag id */
 	const struct sanitiser *values;      /* for those of tags */
 	struct guard *guards;                /* by tag key; shared by all outputs of the dialect */
+	struct span prefix;                  /* the output's, as it is sent */
 	struct span suffix;                  /* the output's, behind everything */
 	char open[2];                        /* before the first tag, instead of its separator */
 	uint8_t open_len;

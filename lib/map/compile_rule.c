@@ -135,6 +135,7 @@ static void compile_metric(struct compiler *compiler, struct metric *metric, con
 {
 	metric->kind = (uint8_t)model->kind;
 	metric->rule = rule;
+	metric->rule_tags = tag_range(&rule->tags);
 	metric->mark = model->mark;
 	compile_template(compiler, &metric->name, &model->name, model->kind == METRIC_EVENT ? TEMPLATE_TEXT : TEMPLATE_NAME);
 	if (model->name.span.at && metric->name.count == 0)

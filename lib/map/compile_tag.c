@@ -52,7 +52,7 @@ static void compile_value(struct compiler *compiler, struct tag *tag, const stru
 		            SPAN_ARG(model->key.span));
 }
 
-void compile_tags(struct compiler *compiler, struct tag_list *list, const struct tags_model *model, int kind)
+static void compile_list(struct compiler *compiler, struct tag_list *list, const struct tags_model *model, int kind)
 {
 	list->items = arena_array(compiler->mapping->arena, model->count, sizeof(*list->items));
 	list->first = compiler->mapping->tag_count;
@@ -78,6 +78,42 @@ void compile_tags(struct compiler *compiler, struct tag_list *list, const struct
 		compiler->mapping->tag_count++;
 		list->count++;
 	}
+}
+
+static bool is_same_list(const struct tags_model *a, const struct tags_model *b)
+{
+	if (a->count != b->count)
+		return false;
+	for (size_t i = 0; i < a->count; i++)
+		if (!span_equal(a->items[i].key.span, b->items[i].key.span) || !span_equal(a->items[i].value.span, b->items[i].value.span))
+			return false;
+	return true;
+}
+
+static struct shared_tags *shared_tags_of(struct compiler *compiler, const struct tags_model *model)
+{
+	static const struct hash_key no_secret;
+	uint64_t hash = 0;
+	for (size_t i = 0; i < model->count; i++) {
+		hash = hash * 31 + hash_span(&no_secret, model->items[i].key.span);
+		hash = hash * 31 + hash_span(&no_secret, model->items[i].value.span);
+	}
+	return &compiler->shared_tags[hash % SHARED_TAGS];
+}
+
+/* Thousands of rules mostly have the same few lists, which then stay in the cache. */
+void compile_tags(struct compiler *compiler, struct tag_list *list, const struct tags_model *model, int kind)
+{
+	struct shared_tags *shared = shared_tags_of(compiler, model);
+	const size_t faults = compiler->problems->count;
+	if (shared->model && shared->kind == kind && is_same_list(shared->model, model)) {
+		*list = shared->list;
+		return;
+	}
+	compile_list(compiler, list, model, kind);
+	/* Faults are told at each place. */
+	if (compiler->problems->count == faults)
+		*shared = (struct shared_tags){model, *list, kind};
 }
 
 static bool list_has(const struct tag_list *list, uint16_t key)

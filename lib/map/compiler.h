@@ -5,6 +5,15 @@
 
 #include "map/mapping.h"
 
+/* A list of tags that others say again: they share its tags. */
+struct shared_tags {
+	const struct tags_model *model; /* NULL: none yet */
+	struct tag_list list;
+	int kind;
+};
+
+enum { SHARED_TAGS = 128 };
+
 struct compiler {
 	struct mapping *mapping;
 	const struct model *model;
@@ -13,6 +22,7 @@ struct compiler {
 	size_t place_count;
 	size_t payload_size;
 	bool has_too_many; /* LOCATIONS_MAX was reported */
+	struct shared_tags shared_tags[SHARED_TAGS]; /* by hash of their texts */
 	struct span self;  /* the standard field that is being compiled: by its own name it means the payload's */
 };
 

@@ -42,6 +42,17 @@ struct tag_list {
 	uint16_t count;
 };
 
+/* A list by the ids of its tags. */
+struct tag_range {
+	uint32_t first;
+	uint16_t count;
+};
+
+static inline struct tag_range tag_range(const struct tag_list *list)
+{
+	return (struct tag_range){list->first, list->count};
+}
+
 struct metric_value {
 	struct span constant; /* a number, as it goes out */
 	struct reference field;
@@ -51,7 +62,7 @@ struct metric_value {
 struct rule;
 
 struct metric {
-	/* What every event asks for, in one line of the cache. */
+	/* What every event asks for, in one line of the cache; the rule is none of it. */
 	struct rule *rule;
 	struct metric_value value;
 	struct tag_list tags; /* its own */
@@ -60,11 +71,12 @@ struct metric {
 	bool is_sampled;
 	bool shares_tail; /* none of its own tags has a key of the tags behind them */
 	bool has_conditions;
+	struct tag_range rule_tags;
 	/* What few ask for. */
+	struct span sample_text;   /* `|@0.5` */
+	uint32_t sample_threshold; /* of 2^32: below it the metric is emitted */
 	uint8_t status;            /* 0 ok, 1 warning, 2 critical, 3 unknown */
 	bool has_text, has_aggregation_key, has_source;
-	uint32_t sample_threshold; /* of 2^32: below it the metric is emitted */
-	struct span sample_text;   /* `|@0.5` */
 	struct template name;
 	struct conditions when;
 	struct span alert;    /* as DogStatsD writes it; len 0: not given */

@@ -5,16 +5,18 @@
 #include "emit/sanitise.h"
 
 enum {
-	MEMORY_LOW = 1024 * 1024, /* some thousand plans of an ordinary configuration */
-	SLOTS_LOW = 4096,
-	ALIGNMENT = 16,
+	MEMORY_LOW = 4 * 1024 * 1024, /* ten thousand plans of an ordinary configuration */
+	SLOTS_LOW = 32768,
+	PLAN_ALIGNMENT = 64, /* a line of the cache */
+	FORESEEN_LINES = 6,  /* a plan of a rule with two metrics */
+	ALIGNMENT = 8,
 };
 
 /* The most that one plan can take: every rule matches, and every name is as long as it may be. */
 static size_t plan_size_max(const struct mapping *mapping)
 {
-	const size_t head = sizeof(struct plan_head) + NAME_MAX_LEN + SCAN_PAD + ALIGNMENT;
-	return sizeof(struct plan) + 2 * (IDENTIFIER_MAX + SCAN_PAD) + mapping->field_count + LIFECYCLES_MAX + 8 * ALIGNMENT +
+	const size_t head = sizeof(struct plan_head) + NAME_MAX_LEN + ALIGNMENT;
+	return sizeof(struct plan) + PLAN_ALIGNMENT + 2 * IDENTIFIER_MAX + mapping->field_count + LIFECYCLES_MAX + 8 * ALIGNMENT +
 	       mapping->rule_count * (sizeof(struct plan_rule) + PATTERN_STARS_MAX * sizeof(struct span) + 2 * ALIGNMENT) +
 	       mapping->metric_count * (sizeof(struct plan_metric) + mapping->output_count * head + 2 * ALIGNMENT);
 }
@@ -28,9 +30,17 @@ static size_t memory_size(const struct mapping *mapping)
 static uint32_t slot_count(const struct mapping *mapping)
 {
 	uint32_t slots = SLOTS_LOW;
-	while (slots < 4 * mapping->rule_count && slots < UINT32_C(1) << 20)
+	while (slots < 2 * mapping->rule_count && slots < UINT32_C(1) << 20)
 		slots *= 2;
 	return slots;
+}
+
+/* Place 0 is nobody's. */
+static void plans_forget(struct plans *plans)
+{
+	plans->used = PLAN_ALIGNMENT;
+	plans->count = 0;
+	plans->variants = NULL;
 }
 
 int plans_init(struct plans *plans, const struct mapping *mapping, struct renderer *renderer)
@@ -38,10 +48,14 @@ int plans_init(struct plans *plans, const struct mapping *mapping, struct render
 	*plans = (struct plans){.mapping = mapping, .renderer = renderer, .size = memory_size(mapping)};
 	plans->slot_mask = slot_count(mapping) - 1;
 	plans->slots = calloc((size_t)plans->slot_mask + 1, sizeof(*plans->slots));
-	plans->memory = calloc(1, plans->size + SCAN_PAD);
+	/* Texts in it are read in whole vectors. */
+	plans->block = calloc(1, plans->size + PLAN_ALIGNMENT + SCAN_PAD);
 	plans->matches = calloc((size_t)mapping->rule_count + 1, sizeof(*plans->matches));
-	if (plans->slots && plans->memory && plans->matches)
+	if (plans->slots && plans->block && plans->matches) {
+		plans->memory = plans->block + (-(uintptr_t)plans->block & (PLAN_ALIGNMENT - 1));
+		plans_forget(plans);
 		return 0;
+	}
 	plans_fini(plans);
 	return -1;
 }
@@ -49,7 +63,7 @@ int plans_init(struct plans *plans, const struct mapping *mapping, struct render
 void plans_fini(struct plans *plans)
 {
 	free(plans->slots);
-	free(plans->memory);
+	free(plans->block);
 	free(plans->matches);
 	*plans = (struct plans){0};
 }
@@ -69,7 +83,7 @@ static void *take(struct plans *plans, size_t size)
 
 static struct span take_text(struct plans *plans, struct span text)
 {
-	char *copy = take(plans, text.len + SCAN_PAD);
+	char *copy = take(plans, text.len);
 	memcpy(copy, text.at, text.len);
 	return (struct span){copy, text.len};
 }
@@ -80,11 +94,10 @@ uint32_t plan_write_heads(const struct renderer *renderer, const struct metric *
 	uint32_t filtered = 0;
 	for (uint16_t i = 0; i < renderer->mapping->output_count; i++) {
 		const struct wire *wire = &renderer->wires[i];
-		const struct span prefix = span_cut(wire->form->prefix, NAME_MAX_LEN);
-		size_t len = prefix.len ? sanitise_name(heads[i].at, prefix) : 0;
-		const struct span rest = span_cut(name, NAME_MAX_LEN - len);
-		memcpy(heads[i].at + len, rest.at, rest.len);
-		heads[i].len = len + rest.len;
+		const struct span rest = span_cut(name, NAME_MAX_LEN - wire->prefix.len);
+		memcpy(heads[i].at, wire->prefix.at, wire->prefix.len);
+		memcpy(heads[i].at + wire->prefix.len, rest.at, rest.len);
+		heads[i].len = wire->prefix.len + rest.len;
 		if (!wire->type[metric->kind].at || !wire_takes(wire, metric->kind == METRIC_EVENT ? SPAN("event") : name))
 			filtered |= UINT32_C(1) << i;
 	}
@@ -98,6 +111,19 @@ static uint8_t name_kind(const struct metric *metric)
 	if (metric->name.has_fields)
 		return PLAN_NAME_BY_EVENT;
 	return metric->name.is_constant ? PLAN_NAME_READY : PLAN_NAME_UNCOUNTED;
+}
+
+/* The longest name that a metric can have as this plan's, without the output's prefix. */
+static size_t name_room(struct renderer *renderer, const struct plan_metric *plan, size_t len)
+{
+	char other[NAME_MAX_LEN + SCAN_PAD];
+	size_t other_len;
+	if (plan->name == PLAN_NAME_BY_EVENT)
+		return NAME_MAX_LEN;
+	if (plan->name != PLAN_NAME_UNCOUNTED)
+		return len;
+	other_len = render_name(renderer, plan->metric, other, NAME_AS_OTHER);
+	return len > other_len ? len : other_len;
 }
 
 static void plan_metric(struct plans *plans, struct plan_metric *plan, const struct metric *metric)
@@ -114,11 +140,10 @@ static void plan_metric(struct plans *plans, struct plan_metric *plan, const str
 			plan->name = PLAN_NAME_NONE;
 	}
 	plan->heads = take(plans, plans->mapping->output_count * sizeof(*plan->heads));
+	const size_t room = name_room(renderer, plan, len);
 	for (uint16_t i = 0; i < plans->mapping->output_count; i++) {
-		/* A name that may become another yet, or is another each time, gets room for any. */
-		const size_t prefix = span_cut(plans->mapping->outputs[i].prefix, NAME_MAX_LEN).len;
-		const size_t room = plan->name == PLAN_NAME_READY && prefix + len < NAME_MAX_LEN ? prefix + len : NAME_MAX_LEN;
-		plan->heads[i].at = take(plans, room + SCAN_PAD);
+		const size_t with_prefix = renderer->wires[i].prefix.len + room;
+		plan->heads[i].at = take(plans, with_prefix < NAME_MAX_LEN ? with_prefix : NAME_MAX_LEN);
 	}
 	plan->filtered = plan_write_heads(renderer, metric, (struct span){name, len}, plan->heads);
 }
@@ -165,18 +190,31 @@ static uint8_t variant_of(const struct field *field, struct span event)
 	return 0;
 }
 
+static const uint8_t *plan_variants(struct plans *plans, struct span event)
+{
+	const struct mapping *mapping = plans->mapping;
+	const size_t before = plans->used;
+	uint8_t *variants = take(plans, mapping->field_count);
+	for (uint16_t i = 0; i < mapping->field_count; i++)
+		variants[i] = variant_of(&mapping->fields[i], event);
+	if (plans->variants && memcmp(plans->variants, variants, mapping->field_count) == 0)
+		plans->used = before;
+	else
+		plans->variants = variants;
+	return plans->variants;
+}
+
 static struct plan *plan_new(struct plans *plans, struct span text)
 {
 	const struct mapping *mapping = plans->mapping;
+	plans->used = (plans->used + PLAN_ALIGNMENT - 1) & ~(size_t)(PLAN_ALIGNMENT - 1);
 	struct plan *plan = take(plans, sizeof(*plan));
 	plan->text = take_text(plans, text);
 	plan->identity = catalogue_resolve(mapping, plan->text);
-	plan->identity.event = take_text(plans, plan->identity.event);
+	plan->identity.event = span_equal(plan->identity.event, plan->text) ? plan->text : take_text(plans, plan->identity.event);
 	if (plan->identity.known != CATALOGUE_NONE)
 		plan->known = &mapping->catalogue->known[plan->identity.known];
-	plan->variants = take(plans, mapping->field_count);
-	for (uint16_t i = 0; i < mapping->field_count; i++)
-		plan->variants[i] = variant_of(&mapping->fields[i], plan->identity.event);
+	plan->variants = plan_variants(plans, plan->identity.event);
 	for (uint16_t i = 0; i < mapping->lifecycle_count; i++) {
 		const uint8_t state = lifecycle_enters(&mapping->lifecycles[i], plan->identity.event);
 		if (state == STATE_NONE)
@@ -196,24 +234,50 @@ static struct plan *plan_new(struct plans *plans, struct span text)
 	return plan;
 }
 
-struct plan *plans_find(struct plans *plans, struct span text)
+static struct plan *plan_at(const struct plans *plans, uint32_t at)
+{
+	return (struct plan *)(plans->memory + (size_t)at * PLAN_ALIGNMENT);
+}
+
+/* Where there are thousands of plans, this one is in no near cache. */
+void plans_foresee(struct plans *plans, struct span text)
 {
 	const uint64_t hash = hash_padded(&plans->mapping->hash_key, text);
+	const struct plan_slot *slot = &plans->slots[(hash >> 32) & plans->slot_mask];
+	const char *plan = plans->memory + (size_t)slot->at * PLAN_ALIGNMENT;
+	for (int line = 0; line < FORESEEN_LINES; line++)
+		__builtin_prefetch(plan + line * PLAN_ALIGNMENT);
+	__builtin_prefetch(slot->metrics);
+	__builtin_prefetch(slot->metrics + 1);
+	plans->foreseen = text;
+	plans->foreseen_hash = hash;
+}
+
+struct plan *plans_find(struct plans *plans, struct span text)
+{
+	const bool is_foreseen = text.at == plans->foreseen.at && text.len == plans->foreseen.len;
+	const uint64_t hash = is_foreseen ? plans->foreseen_hash : hash_padded(&plans->mapping->hash_key, text);
 	uint32_t slot = (uint32_t)(hash >> 32) & plans->slot_mask;
-	for (; plans->slots[slot].plan; slot = (slot + 1) & plans->slot_mask)
-		if (plans->slots[slot].hash == hash && span_equal(plans->slots[slot].plan->text, text))
-			return plans->slots[slot].plan;
+	for (; plans->slots[slot].at; slot = (slot + 1) & plans->slot_mask) {
+		struct plan *plan = plan_at(plans, plans->slots[slot].at);
+		if (plans->slots[slot].hash == (uint32_t)hash && span_equal(plan->text, text))
+			return plan;
+	}
 	if (!identifier_is_valid(text))
 		return NULL;
 	/* At most half of the slots, and room for the largest plan: else everything is forgotten. */
 	if (plans->count > plans->slot_mask / 2 || plans->used + plan_size_max(plans->mapping) > plans->size) {
 		memset(plans->slots, 0, ((size_t)plans->slot_mask + 1) * sizeof(*plans->slots));
-		plans->used = 0;
-		plans->count = 0;
+		plans_forget(plans);
 		plans->resets++;
 		slot = (uint32_t)(hash >> 32) & plans->slot_mask;
 	}
-	plans->slots[slot] = (struct plan_slot){hash, plan_new(plans, text)};
+	struct plan *plan = plan_new(plans, text);
+	plans->slots[slot] = (struct plan_slot){
+		(uint32_t)hash,
+		(uint32_t)(((char *)plan - plans->memory) / PLAN_ALIGNMENT),
+		plan->rule_count ? plan->rules->rule->metrics : NULL,
+	};
 	plans->count++;
-	return plans->slots[slot].plan;
+	return plan;
 }

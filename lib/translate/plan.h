@@ -47,14 +47,15 @@ struct plan {
 	uint32_t rule_count;
 	bool is_dropped;
 	bool is_fallback;
-	uint8_t *variants; /* by standard field: the variant that applies, from 1 */
+	const uint8_t *variants; /* by standard field: the variant that applies, from 1 */
 	uint8_t *enters;   /* by lifecycle: the state that is entered, or STATE_NONE; NULL: it moves nothing */
 	struct tally_place seen;
 };
 
 struct plan_slot {
-	uint64_t hash;
-	struct plan *plan;
+	uint32_t hash; /* half of it */
+	uint32_t at;   /* the plan's place in memory, counted in PLAN_ALIGNMENT; 0: none */
+	const struct metric *metrics; /* its first rule's */
 };
 
 struct plans {
@@ -63,9 +64,13 @@ struct plans {
 	struct plan_slot *slots;
 	uint32_t slot_mask;
 	uint32_t count;
-	char *memory;
+	char *block;
+	char *memory; /* in block; a plan and all that it has stand together: few lines of the cache for an identifier */
 	size_t size;
 	size_t used;
+	struct span foreseen; /* the text that plans_foresee() saw last, and its hash */
+	uint64_t foreseen_hash;
+	const uint8_t *variants; /* those of the plan before, which most plans share */
 	struct match *matches; /* room for every rule */
 	uint64_t resets;
 };
@@ -75,14 +80,22 @@ void plans_fini(struct plans *plans);
 /* Bytes that plans of this mapping take at most. */
 size_t plans_memory(const struct mapping *mapping);
 
+/* Begins to fetch the plan of an identifier that is likely to be asked for soon. text as below. */
+void plans_foresee(struct plans *plans, struct span text);
+/* The text stands there no longer. */
+static inline void plans_forget_foreseen(struct plans *plans)
+{
+	plans->foreseen.at = NULL;
+}
+
 /* The plan of an identifier, or NULL where text, which has SCAN_PAD bytes behind it, is none. Valid until the next call. */
 struct plan *plans_find(struct plans *plans, struct span text);
 
 /* A metric of no rule's, for good: its heads hang in arena. */
 void plan_metric_init(struct plan_metric *plan, const struct metric *metric, struct renderer *renderer, struct arena *arena);
 
-/* Writes prefixes and name for each output into heads, which have room for NAME_MAX_LEN + SCAN_PAD each, and says which outputs
- * do not take it. */
+/* Writes prefixes and name for each output into heads, which have room for them or for NAME_MAX_LEN, and says which outputs do not
+ * take it. */
 uint32_t plan_write_heads(const struct renderer *renderer, const struct metric *metric, struct span name,
                           struct plan_head *heads);
 

@@ -97,7 +97,7 @@ static int take_relay(struct reading *reading, struct span value, struct subject
 int reading_take(struct reading *reading, const struct metric *metric, struct subject *subject, char *text, enum skip *skip)
 {
 	struct span value;
-	*reading = (struct reading){.metric = metric, .rate = metric->sample_text};
+	*reading = (struct reading){.metric = metric, .rate = reading_rate(metric)};
 	if (!subject_text(subject, metric->value.field, &value))
 		return fail(skip, SKIP_ABSENT);
 	if (metric->kind == METRIC_RELAY)

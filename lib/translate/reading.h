@@ -9,10 +9,16 @@
 /* Where value and rate are written: a rate, the longest set value, and SCAN_PAD more. */
 enum { READING_TEXT_SIZE = TAG_LENGTH_HIGH + 4 * SCAN_PAD };
 
+/* Without a look at what few metrics ask for. */
+static inline struct span reading_rate(const struct metric *metric)
+{
+	return metric->is_sampled ? metric->sample_text : (struct span){NULL, 0};
+}
+
 /* Of a metric whose value no event changes. */
 static inline void reading_constant(struct reading *reading, const struct metric *metric)
 {
-	*reading = (struct reading){.metric = metric, .value = metric->value.constant, .rate = metric->sample_text};
+	*reading = (struct reading){.metric = metric, .value = metric->value.constant, .rate = reading_rate(metric)};
 	reading->is_negative = metric->value.constant.len && metric->value.constant.at[0] == '-';
 }
 

@@ -62,6 +62,7 @@ static inline struct span identify(struct translator *translator)
 
 static void finish(struct translator *translator, enum outcome outcome, struct span line)
 {
+	plans_forget_foreseen(&translator->plans);
 	translator->accounts->inputs[translator->input].received++;
 	translator->accounts->outcomes[outcome]++;
 	if (translator->trace && translator->trace->done)

@@ -11,6 +11,8 @@
 
 Suite *input_suite(void);
 
+static const struct model counts_all = {FILES(FILE_OF(RULES(RULE(MATCH("**"), METRICS(COUNTER("n"))))))};
+static struct model model;
 static struct rig rig;
 
 struct fixture {
@@ -35,9 +37,9 @@ static bool flush(struct input_owner *owner)
 
 static void begin(struct fixture *fixture)
 {
-	const struct model model = model_filled(&(struct model){FILES(FILE_OF(RULES(RULE(MATCH("**"), METRICS(COUNTER("n"))))))});
 	struct failure failure;
 
+	model = model_filled(&counts_all);
 	rig_init(&rig, &model);
 	*fixture = (struct fixture){.directory = "/tmp/input_test.XXXXXX"};
 	ck_assert_ptr_nonnull(mkdtemp(fixture->directory));
