@@ -65,18 +65,20 @@ find_by_clang_tidy()
 		sh "-std=gnu11 -iquote $build -iquote lib -iquote agent ${ANALYZE_CPPFLAGS:-}" >&2
 )
 
+tools=${ANALYZE_WITH:-gcc cppcheck clang-tidy}
 need "$compiler" gcc
-prepare
-for tool in ${ANALYZE_WITH:-gcc cppcheck clang-tidy}; do
+for tool in $tools; do
 	case $tool in
-	gcc) find=find_by_gcc ;;
-	cppcheck) need cppcheck cppcheck && find=find_by_cppcheck ;;
-	clang-tidy) need clang-tidy clang-tidy && find=find_by_clang_tidy ;;
+	gcc) ;;
+	cppcheck | clang-tidy) need "$tool" "$tool" ;;
 	*)
 		say "no such tool: $tool"
 		exit 64
 		;;
 	esac
-	if $find; then say "$tool: nothing found"; else say "$tool: FAILED"; failed=yes; fi
+done
+prepare
+for tool in $tools; do
+	if "find_by_$(printf '%s' "$tool" | tr - _)"; then say "$tool: nothing found"; else say "$tool: FAILED"; failed=yes; fi
 done
 [ -z "$failed" ]
