@@ -133,11 +133,6 @@ void compile_catalogue(struct compiler *compiler)
 	report_repeats(compiler);
 }
 
-const struct catalogue_name *catalogue_find(const struct catalogue *catalogue, struct span name)
-{
-	return find(catalogue, name);
-}
-
 /* expects: a standard field is satisfied by any name of its variants' from, another by itself. */
 static void compile_expectation(struct compiler *compiler, struct expectation *expectation, const struct text *name)
 {

@@ -54,10 +54,8 @@ void compile_tag_repeats(struct compiler *compiler);
 
 /* catalogue.c */
 struct catalogue;
-struct catalogue_name;
 void compile_catalogue(struct compiler *compiler);
 void compile_expectations(struct compiler *compiler);
-const struct catalogue_name *catalogue_find(const struct catalogue *catalogue, struct span name);
 
 /* match.c */
 void compile_matchers(struct compiler *compiler);

@@ -290,6 +290,44 @@ START_TEST(refuse)
 }
 END_TEST
 
+/* As many as there is room for, and one more. */
+START_TEST(states_at_most)
+{
+	struct lifecycle_enter_model many[ENTITY_STATES_MAX + 1];
+	struct lifecycle_model lifecycle = {.name = T("job"), .key = {key, 2}, .enter = many, .max_entities = 10};
+	const struct model model = {.lifecycles = &lifecycle, .lifecycle_count = 1};
+	char names[ARRAY_LEN(many)][8], got[512];
+	for (size_t i = 0; i < ARRAY_LEN(many); i++) {
+		snprintf(names[i], sizeof(names[i]), "s%zu", i);
+		many[i] = (struct lifecycle_enter_model){{span_of(names[i]), {"test.yaml", 1, 1}}, {span_of(names[i]), {"test.yaml", 1, 1}}};
+	}
+	lifecycle.enter_count = ENTITY_STATES_MAX;
+	rig_problems(&model, got, sizeof(got));
+	expect_text("31 states", got, "");
+	lifecycle.enter_count = ENTITY_STATES_MAX + 1;
+	rig_problems(&model, got, sizeof(got));
+	ck_assert_msg(strstr(got, "a lifecycle has 31 states at most"), "32 states: got %s", got);
+}
+END_TEST
+
+START_TEST(lifecycles_at_most)
+{
+	struct lifecycle_model many[LIFECYCLES_MAX + 1];
+	struct model model = {.lifecycles = many, .lifecycle_count = LIFECYCLES_MAX};
+	char names[ARRAY_LEN(many)][8], got[512];
+	for (size_t i = 0; i < ARRAY_LEN(many); i++) {
+		snprintf(names[i], sizeof(names[i]), "job%zu", i);
+		many[i] = (struct lifecycle_model){BASE};
+		many[i].name.span = span_of(names[i]);
+	}
+	rig_problems(&model, got, sizeof(got));
+	expect_text("16 lifecycles", got, "");
+	model.lifecycle_count++;
+	rig_problems(&model, got, sizeof(got));
+	ck_assert_msg(strstr(got, "16 lifecycles at most"), "17 lifecycles: got %s", got);
+}
+END_TEST
+
 Suite *lifecycle_suite(void)
 {
 	Suite *suite = suite_create("lifecycle");
@@ -298,6 +336,8 @@ Suite *lifecycle_suite(void)
 	tcase_add_test(all, accounts);
 	tcase_add_test(all, two_durations);
 	tcase_add_loop_test(all, refuse, 0, ARRAY_LEN(refusals));
+	tcase_add_test(all, states_at_most);
+	tcase_add_test(all, lifecycles_at_most);
 	suite_add_tcase(suite, all);
 	return suite;
 }
