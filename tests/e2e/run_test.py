@@ -5,6 +5,7 @@ configuration, inputs and outputs come from when nobody says so.
 import contextlib
 import os
 import pathlib
+import re
 import shutil
 import socket
 import subprocess
@@ -90,6 +91,29 @@ def _(arguments):
     equal((done.returncode, done.stderr), (0, ""))
     for option in ("--input", "--output", "--dialect", "STATSIDECAR_CONFIG"):
         contains(done.stdout, option)
+
+
+COMMANDS = ["run", "check", "explain", "test", "catalogue", "publish", "exec", "tap", "health"]
+
+
+@test("help lists every command, and no other")
+def _():
+    done = command("help")
+    equal((done.returncode, done.stderr), (0, ""))
+    equal(re.findall(r"^  (\w+) ", done.stdout, re.MULTILINE), [*COMMANDS, "help"])
+
+
+@table([(f"{name}: -h, --help and help {name} are one; what it does not know is refused, with where to look", name) for name in COMMANDS])
+def _(name):
+    want = command("help", name)
+    equal((want.returncode, want.stderr), (0, ""))
+    contains(want.stdout, f"usage: statsidecar {name}")
+    for option in ("-h", "--help"):
+        done = command(name, option)
+        equal((done.returncode, done.stdout, done.stderr), (0, want.stdout, ""))
+    done = command(name, "--unheard-of")
+    equal((done.returncode, done.stdout), (EX_USAGE, ""))
+    equal(done.stderr, f"statsidecar {name}: unknown option --unheard-of; see `statsidecar help {name}`\n")
 
 
 @test("--version")

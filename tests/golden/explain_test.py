@@ -219,4 +219,17 @@ def _():
     equal((summary["events"], len(summary["unknown"]), summary["further"]), (100000, 20000, 80000))
 
 
+@test("beyond the first 20,000 differences further ones are counted together")
+def _():
+    with temporary_directory() as directory:
+        for name in ("old", "new"):
+            rules = f"rules: [{{match: 'custom.*', metrics: [{{counter: {name}}}]}}]\n"
+            (pathlib.Path(directory) / f"{name}.yaml").write_text(rules)
+        lines = "\n".join(f"custom.e{n}" for n in range(15000))
+        done = command("explain", "--diff", "old.yaml", "new.yaml", input=lines, cwd=directory)
+    told = done.stdout.splitlines()
+    equal(len(re.findall("^  [-+] (?:old|new)", done.stdout, re.MULTILINE)), 20000)
+    equal(told[-2:], ["further differences, beyond the first 20000: 10000", "15000 of 15000 events give other metrics"])
+
+
 main()
