@@ -633,6 +633,33 @@ def _():
         agent.stderr.wait_for("output slow, which the reload removed, had shutdown_grace: 1 metrics dropped")
 
 
+@test("TERM while a removed output still holds a metric: it is sent before the agent ends")
+def _():
+    with temporary_directory() as folder, UnixReceiver() as other, Reloading(blocked(f"{folder}/late")) as agent:
+        write_pipe(agent.directory / "pipe", "r.a n=1")
+        wait_until(lambda: agent.outcomes().get("mapped"), "the event")
+        equal(agent.reload(blocked(other.path, NEW_RULES)), True)
+        agent.send_signal(signal.SIGTERM)
+        agent.stderr.wait_for("stopping")
+        with UnixReceiver(path=f"{folder}/late") as receiver:
+            equal(receiver.lines(1), ["old.r.a:1|c"])
+            equal(agent.wait(), 0)
+        equal(other.all_lines(), [])
+        agent.stderr.wait_for("ended: 1 events received, 1 metrics sent, 0 dropped")
+
+
+@test("… and after the grace that is in force now it is dropped, and told")
+def _():
+    with temporary_directory() as folder, UdpReceiver() as other, Reloading(blocked(f"{folder}/absent")) as agent:
+        write_pipe(agent.directory / "pipe", "r.a n=1")
+        wait_until(lambda: agent.outcomes().get("mapped"), "the event")
+        equal(agent.reload(pipe_to(other) + "shutdown_grace: 100ms\n"), True)
+        agent.send_signal(signal.SIGTERM)
+        equal(agent.wait(), 0)
+        agent.stderr.wait_for("shutdown_grace is over: 1 metrics dropped")
+        agent.stderr.wait_for("ended: 1 events received, 0 metrics sent, 1 dropped")
+
+
 @test("a removed pipe is waited for while an output blocks, and the reload comes into force then")
 def _():
     with temporary_directory() as folder, Reloading(blocked(f"{folder}/late")) as agent:
