@@ -29,10 +29,6 @@ struct datagram_batch {
 	struct mmsghdr headers[BATCH];
 	struct iovec vectors[BATCH];
 	struct sockaddr_storage from[BATCH];
-	union {
-		char bytes[CMSG_SPACE(sizeof(uint32_t))];
-		struct cmsghdr alignment;
-	} controls[BATCH];
 	char *memory;
 	unsigned users;
 };
@@ -44,6 +40,7 @@ struct datagram_input {
 	struct listen_socket listening;
 	struct event *ready;
 	bool is_udp;
+	bool is_loopback;
 	bool checks_senders;
 	bool is_draining;
 	uint64_t left;        /* while draining: datagrams that may still be read */
@@ -84,7 +81,6 @@ static void datagram_count_drops(struct datagram_input *datagram, uint32_t total
 	static struct log_limit limit = LOG_LIMIT("kernel drops");
 	int32_t more = (int32_t)(total - datagram->seen_drops);
 
-	/* A datagram carries the count of its arrival: the socket's own may have been read since. */
 	if (more <= 0)
 		return;
 	datagram->seen_drops = total;
@@ -105,18 +101,6 @@ static void datagram_refresh(struct input *input)
 		datagram_count_drops(datagram, memory[SK_MEMINFO_DROPS]);
 }
 
-static void datagram_read_drops(struct datagram_input *datagram, struct msghdr *header)
-{
-	for (struct cmsghdr *control = CMSG_FIRSTHDR(header); control != NULL; control = CMSG_NXTHDR(header, control)) {
-		uint32_t total;
-
-		if (control->cmsg_level != SOL_SOCKET || control->cmsg_type != SO_RXQ_OVFL)
-			continue;
-		memcpy(&total, CMSG_DATA(control), sizeof total);
-		datagram_count_drops(datagram, total);
-	}
-}
-
 static int datagram_receive(struct datagram_input *datagram, unsigned wanted)
 {
 	int got;
@@ -126,8 +110,6 @@ static int datagram_receive(struct datagram_input *datagram, unsigned wanted)
 
 		header->msg_name = datagram->checks_senders ? &batch.from[i] : NULL;
 		header->msg_namelen = datagram->checks_senders ? sizeof batch.from[i] : 0;
-		header->msg_control = datagram->is_udp ? &batch.controls[i] : NULL;
-		header->msg_controllen = datagram->is_udp ? sizeof batch.controls[i] : 0;
 	}
 	do
 		got = recvmmsg(datagram->listening.fd, batch.headers, wanted, MSG_DONTWAIT, NULL);
@@ -153,8 +135,6 @@ static void datagram_translate(struct datagram_input *datagram, unsigned count)
 			translate_datagram(input->owner->translator, input->index, batch.vectors[i].iov_base,
 			                   batch.headers[i].msg_len);
 	}
-	if (datagram->is_udp)
-		datagram_read_drops(datagram, &batch.headers[count - 1].msg_hdr);
 }
 
 /* A bounded share; true once nothing is left of what was to be read. */
@@ -172,6 +152,9 @@ static bool datagram_read(struct datagram_input *datagram)
 		if (got <= 0)
 			return true;
 		datagram_translate(datagram, (unsigned)got);
+		/* Where many wait, some may have found no room. */
+		if (got == BATCH)
+			datagram_refresh(&datagram->input);
 		if (datagram->is_draining)
 			datagram->left -= (unsigned)got;
 		if ((unsigned)got < wanted)
@@ -252,16 +235,18 @@ static void datagram_enlarge(const struct datagram_input *datagram)
 		         settings->label, given / 2, wanted);
 }
 
+/* Nobody but the machine itself reaches a loopback address. */
 static bool datagram_checks_senders(const struct datagram_input *datagram)
 {
-	return datagram->is_udp && !datagram->input.settings->allow_from_any;
+	const struct input_settings *settings = datagram->input.settings;
+
+	return datagram->is_udp && !settings->allow_from_any && (settings->allow_from_count > 0 || !datagram->is_loopback);
 }
 
 static struct input *datagram_open(const struct input_settings *settings, struct input_owner *owner,
                                    struct failure *failure)
 {
 	struct datagram_input *datagram = calloc(1, sizeof *datagram);
-	int on = 1;
 
 	if (datagram == NULL || batch_use() < 0) {
 		failure_set(failure, "no memory for the buffers of %s", settings->endpoint.url);
@@ -270,13 +255,12 @@ static struct input *datagram_open(const struct input_settings *settings, struct
 	}
 	input_init(&datagram->input, &input_datagram, settings, owner);
 	datagram->is_udp = settings->endpoint.transport == TRANSPORT_UDP;
-	datagram->checks_senders = datagram_checks_senders(datagram);
 	if (listen_open(&datagram->listening, settings, SOCK_DGRAM, owner->port_use, failure) < 0)
 		goto fail;
-	if (datagram->is_udp) {
-		setsockopt(datagram->listening.fd, SOL_SOCKET, SO_RXQ_OVFL, &on, sizeof on);
+	datagram->is_loopback = listen_is_loopback(&datagram->listening);
+	datagram->checks_senders = datagram_checks_senders(datagram);
+	if (datagram->is_udp)
 		datagram_enlarge(datagram);
-	}
 	datagram->ready = event_new(owner->base, datagram->listening.fd, EV_READ | EV_PERSIST, datagram_on_ready, datagram);
 	if (datagram->ready == NULL) {
 		failure_set(failure, "no memory for the event of %s", settings->endpoint.url);

@@ -274,3 +274,13 @@ bool listen_allows(const struct input_settings *settings, const struct sockaddr_
 	}
 	return false;
 }
+
+bool listen_is_loopback(const struct listen_socket *listening)
+{
+	static const struct input_settings none_given;
+	struct sockaddr_storage address = {.ss_family = AF_UNSPEC};
+	socklen_t len = sizeof address;
+
+	return getsockname(listening->fd, (struct sockaddr *)&address, &len) == 0 &&
+	       (address.ss_family == AF_INET || address.ss_family == AF_INET6) && listen_allows(&none_given, &address);
+}

@@ -33,6 +33,8 @@ void listen_close(struct listen_socket *listening, const struct input_settings *
 /* Tells the log which port a URL without one has come to. */
 void listen_report(const struct listen_socket *listening, const struct input_settings *settings);
 
+/* Whether it is bound to an address of the machine's own loopback. */
+bool listen_is_loopback(const struct listen_socket *listening);
 /* Whether a sender's address is one that settings allow: any, one of allow_from, else only loopback's. */
 bool listen_allows(const struct input_settings *settings, const struct sockaddr_storage *from);
 

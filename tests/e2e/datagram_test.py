@@ -162,6 +162,18 @@ def _():
         equal(total(counters, "statsidecar_events_received_total"), 1)
 
 
+@test("allow_from holds on an address of the loopback too")
+def _():
+    config = "inputs: [{url: 'udp://127.0.0.1:0', allow_from: [127.0.0.2/32]}]\n"
+    with UdpReceiver() as receiver, Agent(config + f"outputs: ['{receiver.url}']" + RULES) as agent:
+        send_udp(agent.ports()[0], "d.foe n=1")
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as friend:
+            friend.bind(("127.0.0.2", 0))
+            friend.sendto(b"d.friend n=1", ("127.0.0.1", agent.ports()[0]))
+        equal(receiver.lines(1), ["d.friend:1|c"])
+        equal(total(agent.counters(), "statsidecar_input_refused_total"), 1)
+
+
 @test("IPv4 senders are told apart on an IPv6 socket too")
 def _():
     config = "inputs: [{url: 'udp://[::]:0', allow_from: [127.0.0.2/32]}]\n"
