@@ -11,6 +11,7 @@ figures; alternate() runs every contestant in turn, over and over, so that a slo
 """
 
 import collections
+import contextlib
 import json
 import os
 import pathlib
@@ -95,6 +96,16 @@ def schedule_s(pid):
     return sum(int(task[0]) for task in tasks) / 1e9, sum(int(task[1]) for task in tasks) / 1e9
 
 
+def udp_sockets(pid):
+    """A process's rows of /proc/net/udp: [1] is the local address, [2] the remote one, [4] what waits, [12] drops."""
+    inodes = set()
+    for link in pathlib.Path(f"/proc/{pid}/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):  # closed meanwhile
+            inodes.add(os.readlink(link).removeprefix("socket:[")[:-1])
+    rows = [row.split() for row in pathlib.Path("/proc/net/udp").read_text().splitlines()[1:]]
+    return [row for row in rows if row[9] in inodes]
+
+
 class Measured:
     """A program on the first core, all others leave it alone: its CPU time between `ready` and its end.
 
@@ -128,21 +139,14 @@ class Measured:
         process = pathlib.Path(f"/proc/{self.process.pid}")
 
         def is_asleep():
-            waits = any(int(row[4].split(":")[1], 16) > 0 for row in self.udp_sockets())
+            waits = any(int(row[4].split(":")[1], 16) > 0 for row in udp_sockets(self.process.pid))
             return not waits and process.joinpath("stat").read_text().rsplit(")", 1)[1].split()[0] == "S"
 
         wait_until(is_asleep, "the measured program to fall asleep")
 
-    def udp_sockets(self):
-        """Its rows of /proc/net/udp: [1] is the local address, [2] the remote one, [4] what waits, [12] drops."""
-        folder = pathlib.Path(f"/proc/{self.process.pid}/fd")
-        inodes = {os.readlink(link)[8:-1] for link in folder.iterdir() if os.readlink(link).startswith("socket:[")}
-        rows = [row.split() for row in pathlib.Path("/proc/net/udp").read_text().splitlines()[1:]]
-        return [row for row in rows if row[9] in inodes]
-
     def udp_input(self):
         """Port and drops of the one UDP socket that it is bound to without being connected."""
-        (row,) = [row for row in self.udp_sockets() if row[2].startswith("00000000:")]
+        (row,) = [row for row in udp_sockets(self.process.pid) if row[2].startswith("00000000:")]
         return int(row[1].split(":")[1], 16), int(row[12])
 
     def counters(self):

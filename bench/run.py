@@ -18,6 +18,8 @@ with the machine. Parts:
                that forward the line unread: microseconds
     footprint  from exec to ready, memory when ready and after twice as many events as a run has, the program's size; beside
                a libevent loop that does nothing
+    peers      what others cost that do the same, each at its own kind of input beside the agent (peers.py says which): CPU seconds
+               per million events, what was lost, memory; they are fetched from Debian and the npm registry
 
 `no core` is the share of the time for which the measured program had to wait because others had its core, `late` that of the
 lines that were written too late: where these are not small, the machine was not quiet, and losses and latencies mean nothing.
@@ -38,6 +40,7 @@ import sys
 import datagrams
 import footprint
 import latency
+import peers
 import pipes
 from contest import BUILD, CORES, COUNTER_AND_TIMER, MEASURED, QUIET, alternate, environment, median, pinned, print_table, program
 from contest import workplace, write_corpus
@@ -211,6 +214,7 @@ PARTS = {
     "unix": (datagrams.unix, datagrams.print_unix),
     "footprint": (footprint.footprint, footprint.print_footprint),
     "latency": (latency.latency, latency.print_latency),
+    "peers": (peers.peers, peers.print_peers),
 }
 
 
