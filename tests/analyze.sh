@@ -48,7 +48,7 @@ find_by_cppcheck()
 (
 	cd "$srcdir"
 	cppcheck -q -j"$(nproc)" --std=c11 --enable=warning,performance,portability --inline-suppr --error-exitcode=1 \
-		--library=posix --library=gnu --library=tests/cppcheck.cfg --cppcheck-build-dir="$build/cppcheck" \
+		--library=posix --library=gnu --include=tests/cppcheck.h --cppcheck-build-dir="$build/cppcheck" \
 		--suppress=memleak --suppress=resourceLeak --suppress=getgrnamCalled --suppress=fgetgrentCalled \
 		--suppress=readdirCalled --suppress=unknownEvaluationOrder --suppress=constStatement \
 		-I"$build" -Ilib -Iagent lib agent tests bench
