@@ -5,8 +5,8 @@
 #include "emit/sanitise.h"
 
 enum {
-	MEMORY_LOW = 4 * 1024 * 1024, /* ten thousand plans of an ordinary configuration */
-	SLOTS_LOW = 32768,
+	MEMORY_LOW = 2 * 1024 * 1024, /* five thousand plans of an ordinary configuration */
+	SLOTS_LOW = 16384,
 	PLAN_ALIGNMENT = 64, /* a line of the cache */
 	FORESEEN_LINES = 6,  /* a plan of a rule with two metrics */
 	ALIGNMENT = 8,
