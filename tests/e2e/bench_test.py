@@ -6,6 +6,7 @@ import os
 import pathlib
 import subprocess
 import sys
+import xml.etree.ElementTree
 
 from harness import SOURCE, WRAPPER, contains, equal, main, skip, temporary_directory, test, true
 
@@ -65,6 +66,29 @@ def _():
     rows, text = bench("inprocess", runs=1)
     check_rows(rows, text)
     true(len(rows) > 20, "rows")
+
+
+@test("report: the page's tables and pictures come from the figures; what was not measured is said")
+def _():
+    with temporary_directory() as directory:
+        folder = pathlib.Path(directory)
+        page = folder / "page.md"
+        page.write_text((SOURCE / "docs/benchmarks.md").read_text())
+        rows, _ = bench("pipe", runs=1)
+        machine = {"cpus": 2, "model": "<none>", "architecture": "x", "kernel": "6.1", "load_before": 0.0}
+        figures = {"machine": machine, "arguments": {"runs": 1, "events": 5}, "pipe": rows}
+        (folder / "results.json").write_text(json.dumps(figures))
+        subprocess.run([sys.executable, str(SOURCE / "bench/report.py"), folder / "results.json", page], check=True)
+        text = page.read_text()
+        for row in rows:
+            contains(text, f"| {row['name']} | {row['cpu_s_per_million']:.3f} |")
+        contains(text, "<!-- figures: peers -->\n*not measured*\n<!-- end -->")
+        drawing = xml.etree.ElementTree.parse(folder / "page/pipe.svg").getroot()
+        bars = [bar for bar in drawing.iter() if bar.tag.endswith("rect")]
+        equal(len(bars), len(rows))
+        longest = max(rows, key=lambda row: row["cpu_s_per_million"])
+        widths = [float(bar.get("width")) for bar in bars]
+        equal(widths.index(max(widths)), rows.index(longest), "the longest bar")
 
 
 @test("guards: hashing, known values, refused ones")
