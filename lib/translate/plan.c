@@ -247,8 +247,9 @@ void plans_foresee(struct plans *plans, struct span text)
 	const char *plan = plans->memory + (size_t)slot->at * PLAN_ALIGNMENT;
 	for (int line = 0; line < FORESEEN_LINES; line++)
 		__builtin_prefetch(plan + line * PLAN_ALIGNMENT);
+	/* Two, whether there are so many or not: what is fetched in vain is read by nobody. */
 	__builtin_prefetch(slot->metrics);
-	__builtin_prefetch(slot->metrics + 1);
+	__builtin_prefetch((const void *)((uintptr_t)slot->metrics + sizeof(*slot->metrics)));
 	plans->foreseen = text;
 	plans->foreseen_hash = hash;
 }
