@@ -12,7 +12,7 @@ set -eu
 
 srcdir=$1
 shift
-targets=${FUZZ_TARGETS:-$*}
+targets=${FUZZ_TARGETS:-$(printf '%s\n' "$@" | sed 's|.*/||')}
 seconds=${FUZZ_SECONDS:-60}
 engine=${FUZZ_ENGINE:-libfuzzer}
 here=$(pwd)
