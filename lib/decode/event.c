@@ -7,7 +7,7 @@
 
 int lifecycle_event_init(struct lifecycle_event *event, const struct fieldset *fields, uint32_t line_max)
 {
-	*event = (struct lifecycle_event){.fields = fields, .unescaped_size = line_max, .awaited = AWAITED_NONE};
+	*event = (struct lifecycle_event){.fields = fields, .unescaped_size = line_max};
 	event->present_size = (fields->count + PRESENT_BLOCK - 1) / PRESENT_BLOCK * PRESENT_BLOCK;
 	event->values = calloc(fields->count, sizeof(*event->values));
 	event->present = calloc(event->present_size, sizeof(*event->present));

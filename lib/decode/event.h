@@ -50,13 +50,7 @@ struct lifecycle_event {
 	uint32_t unescaped_len;
 	uint32_t unescaped_size;
 	struct key_guess guesses[KEY_GUESSES]; /* by number of the key in its event */
-	/* Told of the text at one location as soon as it is read, while the rest of the line is not yet. */
-	uint16_t awaited; /* location; AWAITED_NONE: none */
-	void (*arrived)(void *context, struct span text);
-	void *context;
 };
-
-enum { AWAITED_NONE = UINT16_MAX };
 
 int lifecycle_event_init(struct lifecycle_event *event, const struct fieldset *fields, uint32_t line_max)
 	__attribute__((warn_unused_result));

@@ -260,8 +260,6 @@ INLINE int read_text(struct json_reader *reader, struct cursor *cursor, struct l
 		return -1;
 	event_set(event, location, (struct value){cursor->text + string.at, string.len, VALUE_STRING,
 	                                          string.has_escapes ? ESCAPES_JSON : ESCAPES_NONE});
-	if (unlikely(location == event->awaited))
-		event->arrived(event->context, (struct span){cursor->text + string.at, string.len});
 	return 0;
 }
 
@@ -421,7 +419,7 @@ int64_t json_check_batch(struct json_reader *reader)
 	static const struct fieldset nothing = {&root, 1};
 	struct value value;
 	uint8_t present = 0;
-	struct lifecycle_event event = {.fields = &nothing, .values = &value, .present = &present, .awaited = AWAITED_NONE};
+	struct lifecycle_event event = {.fields = &nothing, .values = &value, .present = &present};
 	int64_t count = 0;
 
 	reader->outer = 1;

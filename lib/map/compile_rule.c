@@ -47,6 +47,9 @@ static void check_captures(struct compiler *compiler, const struct rule *rule)
 
 static const int8_t unit_shifts[] = {[UNIT_NONE] = 0, [UNIT_S] = 3, [UNIT_MS] = 0, [UNIT_US] = -3, [UNIT_NS] = -6};
 
+/* The same for all metrics, so that it stays in the cache; read in whole vectors. */
+static const char one[1 + SCAN_PAD] = "1";
+
 static void compile_value(struct compiler *compiler, struct metric *metric, const struct metric_model *model)
 {
 	struct decimal number;
@@ -54,7 +57,7 @@ static void compile_value(struct compiler *compiler, struct metric *metric, cons
 	metric->shift = unit_shifts[model->unit];
 	if (!model->value.span.at) {
 		metric->value.is_constant = true;
-		metric->value.constant = arena_copy(compiler->mapping->arena, SPAN("1")); /* a counter's default; the others have no value to miss */
+		metric->value.constant = (struct span){one, 1}; /* a counter's default; the others have no value to miss */
 		if (metric->kind == METRIC_RELAY) {
 			metric->value.is_constant = false;
 			metric->value.field = compile_reference(compiler, SPAN("value"), model->mark);

@@ -239,7 +239,6 @@ static struct plan *plan_at(const struct plans *plans, uint32_t at)
 	return (struct plan *)(plans->memory + (size_t)at * PLAN_ALIGNMENT);
 }
 
-/* Where there are thousands of plans, this one is in no near cache. */
 void plans_foresee(struct plans *plans, struct span text)
 {
 	const uint64_t hash = hash_padded(&plans->mapping->hash_key, text);
@@ -250,14 +249,11 @@ void plans_foresee(struct plans *plans, struct span text)
 	/* Two, whether there are so many or not: what is fetched in vain is read by nobody. */
 	__builtin_prefetch(slot->metrics);
 	__builtin_prefetch((const void *)((uintptr_t)slot->metrics + sizeof(*slot->metrics)));
-	plans->foreseen = text;
-	plans->foreseen_hash = hash;
 }
 
 struct plan *plans_find(struct plans *plans, struct span text)
 {
-	const bool is_foreseen = text.at == plans->foreseen.at && text.len == plans->foreseen.len;
-	const uint64_t hash = is_foreseen ? plans->foreseen_hash : hash_padded(&plans->mapping->hash_key, text);
+	const uint64_t hash = hash_padded(&plans->mapping->hash_key, text);
 	uint32_t slot = (uint32_t)(hash >> 32) & plans->slot_mask;
 	for (; plans->slots[slot].at; slot = (slot + 1) & plans->slot_mask) {
 		struct plan *plan = plan_at(plans, plans->slots[slot].at);

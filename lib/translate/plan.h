@@ -52,6 +52,9 @@ struct plan {
 	struct tally_place seen;
 };
 
+/* Plans that a core's own cache holds, more or less. */
+enum { PLANS_NEAR = 500 };
+
 struct plan_slot {
 	uint32_t hash; /* half of it */
 	uint32_t at;   /* the plan's place in memory, counted in PLAN_ALIGNMENT; 0: none */
@@ -68,8 +71,6 @@ struct plans {
 	char *memory; /* in block; a plan and all that it has stand together: few lines of the cache for an identifier */
 	size_t size;
 	size_t used;
-	struct span foreseen; /* the text that plans_foresee() saw last, and its hash */
-	uint64_t foreseen_hash;
 	const uint8_t *variants; /* those of the plan before, which most plans share */
 	struct match *matches; /* room for every rule */
 	uint64_t resets;
@@ -80,12 +81,11 @@ void plans_fini(struct plans *plans);
 /* Bytes that plans of this mapping take at most. */
 size_t plans_memory(const struct mapping *mapping);
 
-/* Begins to fetch the plan of an identifier that is likely to be asked for soon. text as below. */
+/* Begins to fetch the plan of an identifier that will be asked for soon; text as below. Worth it where there are many plans. */
 void plans_foresee(struct plans *plans, struct span text);
-/* The text stands there no longer. */
-static inline void plans_forget_foreseen(struct plans *plans)
+static inline bool plans_are_many(const struct plans *plans)
 {
-	plans->foreseen.at = NULL;
+	return plans->count > PLANS_NEAR;
 }
 
 /* The plan of an identifier, or NULL where text, which has SCAN_PAD bytes behind it, is none. Valid until the next call. */

@@ -104,6 +104,8 @@ static enum translate_result translate_index(struct translator *translator, stru
 		if (stream->is_pausable && translator_is_blocked(translator))
 			return TRANSLATE_STOPPED;
 		line.end = translator->scan.lines[i].end;
+		if (plans_are_many(&translator->plans) && i + 1 < translator->scan.line_count)
+			translate_foresee(translator, (struct span){line.text + line.end + 1, translator->scan.lines[i + 1].end - line.end});
 		const uint32_t done = stream->is_skipping || stream->is_in_batch ? resume_line(translator, stream, &line)
 		                                                                 : translate_line(translator, &line);
 		stream->is_in_batch = done < line.end;

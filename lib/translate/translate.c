@@ -30,6 +30,9 @@ static void count_identity(struct translator *translator, const struct plan *pla
 static enum outcome run_plan(struct translator *translator, struct plan *plan)
 {
 	const struct trace *trace = translator->trace;
+	/* Where there are thousands of rules, their counts are in no near cache. */
+	for (const struct plan_rule *step = plan->rules, *end = step + plan->rule_count; step < end; step++)
+		__builtin_prefetch(&translator->accounts->rule_matches[step->account], 1);
 	subject_begin(&translator->subject, plan->identity.event, plan->variants);
 	translator->renderer.input_tags = &translator->mapping->inputs[translator->input].tags;
 	if (trace && trace->named)
@@ -62,7 +65,6 @@ static inline struct span identify(struct translator *translator)
 
 static void finish(struct translator *translator, enum outcome outcome, struct span line)
 {
-	plans_forget_foreseen(&translator->plans);
 	translator->accounts->inputs[translator->input].received++;
 	translator->accounts->outcomes[outcome]++;
 	if (translator->trace && translator->trace->done)
@@ -77,9 +79,29 @@ void translate_reject(struct translator *translator, enum outcome outcome, struc
 	finish(translator, outcome, line);
 }
 
+static inline void note_name_place(struct translator *translator, struct span line, struct span name)
+{
+	const uint64_t at = (uintptr_t)name.at - (uintptr_t)line.at;
+	translator->name_place = (struct name_place){UINT32_MAX, '\n'};
+	if (at < line.len) /* else it was written anew, without its escapes */
+		translator->name_place = (struct name_place){(uint32_t)at, name.at[name.len]};
+}
+
+void translate_foresee(struct translator *translator, struct span line)
+{
+	const struct name_place *place = &translator->name_place;
+	if (place->at >= line.len)
+		return;
+	const struct span rest = span_cut(span_skip(line, place->at), IDENTIFIER_MAX + 1);
+	const char *end = memchr(rest.at, place->end, rest.len);
+	if (end)
+		plans_foresee(&translator->plans, (struct span){rest.at, (size_t)(end - rest.at)});
+}
+
 static void run_event(struct translator *translator, struct span line)
 {
 	const struct span name = identify(translator);
+	note_name_place(translator, line, name);
 	const struct span given = translator->mapping->inputs[translator->input].event;
 	struct plan *plan = name.len ? plans_find(&translator->plans, name) : NULL;
 	if (!plan && given.len) /* free text where a name was looked for: the input's name stands for it */

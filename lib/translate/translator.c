@@ -25,12 +25,6 @@ static uint32_t line_size(const struct mapping *mapping)
 	return (mapping->limits.line > DATAGRAM_MAX ? mapping->limits.line : DATAGRAM_MAX) + READ_SIZE;
 }
 
-/* Most events have it in the first place where it is looked for, and before most of their fields. */
-static void on_name(void *context, struct span text)
-{
-	plans_foresee(context, text);
-}
-
 static void release_translator(void *translator)
 {
 	translator_free(translator);
@@ -61,11 +55,6 @@ struct translator *translator_new(const struct mapping *mapping, struct accounts
 	    plans_init(&translator->plans, mapping, &translator->renderer) == 0 && init_lifecycles(translator) == 0;
 	arena_unguard(&guard);
 	if (is_whole) {
-		if (mapping->identify_count) {
-			translator->event.awaited = mapping->identify[0];
-			translator->event.arrived = on_name;
-			translator->event.context = &translator->plans;
-		}
 		translator->renderer.limited = translator->observer.limited;
 		translator->renderer.context = translator->observer.context;
 		return translator;

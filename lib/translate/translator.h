@@ -15,6 +15,12 @@
 #include "translate/trace.h"
 #include "translate/translate.h"
 
+/* Where the last event had its identifier: producers mostly put it there again. */
+struct name_place {
+	uint32_t at; /* from the line's beginning; UINT32_MAX: nowhere */
+	char end;    /* what stood behind it */
+};
+
 struct translator {
 	const struct mapping *mapping;
 	struct accounts *accounts;
@@ -28,6 +34,7 @@ struct translator {
 	struct plans plans;
 	struct scan scan;
 	uint32_t line_size;   /* of the longest line that can be indexed */
+	struct name_place name_place;
 	char *value_text;
 	uint64_t random;
 	struct moment now;
@@ -56,6 +63,8 @@ struct line {
 
 /* translate.c: returns the offset up to which the line is done: its end, or less where a batch was stopped. */
 uint32_t translate_line(struct translator *translator, const struct line *line);
+/* The line, its newline included, comes next: its plan is fetched meanwhile. */
+void translate_foresee(struct translator *translator, struct span line);
 /* What is left of a batch that was stopped: from behind an element on. */
 uint32_t translate_batch_rest(struct translator *translator, const struct line *line);
 void translate_reject(struct translator *translator, enum outcome outcome, struct span line, const char *why, uint32_t column);
