@@ -14,7 +14,7 @@ tried; the agent does that job on the same input at the same rate, in turn with 
 CPU is that of the process, its threads and children, from ready until nothing is left to read. What is lost is seen: events are
 counted where they arrive, or by the peer. Datagrams come at the highest of several rates (halved from --rate; packed ones from five
 times that) at which the peer loses nothing, or at the lowest. The slower they come, the more of the cost is waking up for each, and
-the less there is to pack.
+the less there is to pack. From a backlog, all that a small receive buffer holds is read at one go: what the work itself costs.
 
 Some of the agent's work the peers do not do, so that there is a second ratio. Those that send, send every line as a datagram of its
 own, the agent packs what it read at once: "unpacked" is to the agent that does not. Those that aggregate send next to nothing, the
@@ -26,9 +26,11 @@ the Datadog Agent, statsite, brubeck, statsrelay, statsd_exporter are in neither
 
 import contextlib
 import fcntl
+import json
 import os
 import pathlib
 import re
+import signal
 import socket
 import subprocess
 import termios
@@ -71,6 +73,9 @@ PIPE_SIZE = 1 << 20
 SLOWEST = 6000
 PIPE_EVENTS = 200_000  # peers take seconds for that
 SECONDS = 2  # of datagrams in a run, at most
+BACKLOG = 200  # datagrams: what most peers do not change, the system's default, holds some more
+BACKLOG_EVENTS = 20_000
+RUNS = 3  # at most: there are many rows
 
 
 # ---- processes ----
@@ -376,7 +381,8 @@ class Agent:
 
 
 class Job:
-    """What comes in: lines of a corpus through a pipe, or in datagrams packed to so many bytes, 0: a line each."""
+    """What comes in: lines of a corpus through a pipe, or in datagrams packed to so many bytes, 0: a line each. They come at a
+    rate, so many times the one asked for; 0: from a backlog."""
 
     def __init__(self, name, peers, request="", is_pipe=False, pack=0, rate=1):
         self.name = name
@@ -388,24 +394,21 @@ class Job:
         self.rate = rate
 
 
+READERS_OF_JSON = {"rsyslog": Rsyslog, "syslog-ng": SyslogNg}
+READERS_OF_STATSD = {
+    "statsd (npm), aggregates": Statsd,
+    "statsd (npm), aggregates and repeats": StatsdRepeater,
+    "collectd, aggregates": Collectd,
+    "netdata, aggregates": Netdata,
+}
+STATSD = "--format statsd"
 JOBS = [
     Job("JSON through a pipe", {"syslog-ng": SyslogNg, "mtail, counts only": Mtail}, is_pipe=True),
-    Job("JSON, an event a datagram", {"rsyslog": Rsyslog, "syslog-ng": SyslogNg}),
-    *(
-        Job(
-            name,
-            {
-                "statsd (npm), aggregates": Statsd,
-                "statsd (npm), aggregates and repeats": StatsdRepeater,
-                "collectd, aggregates": Collectd,
-                "netdata, aggregates": Netdata,
-            },
-            "--format statsd",
-            pack=pack,
-            rate=rate,
-        )
-        for name, pack, rate in (("statsd, a line a datagram", 0, 1), ("statsd, packed to 1400 bytes", 1400, 5))
-    ),
+    Job("JSON, an event a datagram", READERS_OF_JSON),
+    Job("JSON, from a backlog", READERS_OF_JSON, rate=0),
+    Job("statsd, a line a datagram", READERS_OF_STATSD, STATSD),
+    Job("statsd, from a backlog", READERS_OF_STATSD, STATSD, rate=0),
+    Job("statsd, packed to 1400 bytes", READERS_OF_STATSD, STATSD, pack=1400, rate=5),
 ]
 
 
@@ -424,7 +427,31 @@ def open_pipe(directory):
         os.close(pipe)
 
 
-def feed(job, corpus, lines, path, port, events, rate):
+def is_asleep(pid):
+    states = (task.read_text().rsplit(")", 1)[1].split()[0] for task in pathlib.Path(f"/proc/{pid}/task").glob("*/stat"))
+    return not any(int(row[4].split(":")[1], 16) for row in udp_sockets(pid)) and set(states) == {"S"}
+
+
+def send_backlogs(pid, command, events):
+    """The process is stopped until its receive buffer is full of them."""
+    command += ["--count", str(events), "--batch", str(BACKLOG)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, preexec_fn=pinned(BESIDE)) as sender:
+        try:
+            for _ in range(-(-events // BACKLOG)):
+                os.kill(pid, signal.SIGSTOP)
+                sender.stdin.write(b"\n")
+                sender.stdin.flush()
+                if sender.stdout.readline() != b"sent\n":
+                    raise Failure("the sender failed")
+                os.kill(pid, signal.SIGCONT)
+                wait_until(lambda: is_asleep(pid), "the backlog's end")
+            return json.loads(sender.stdout.read())["events"]
+        except BaseException:
+            sender.kill()
+            raise
+
+
+def feed(job, corpus, lines, running, path, events, rate):
     """Writes or sends them; how many there were."""
     if job.is_pipe:
         repeat = max(1, events // lines)
@@ -432,8 +459,10 @@ def feed(job, corpus, lines, path, port, events, rate):
         with open(path, "wb") as pipe:
             subprocess.run(generate, stdout=pipe, preexec_fn=pinned(BESIDE), check=True, timeout=10 * DEADLINE)
         return repeat * lines
-    options = {"count": events, "rate": rate, "pack": job.pack}
-    return run_beside([program("send"), str(port), *(f"--{key}={value}" for key, value in options.items()), corpus])["events"]
+    send = [program("send"), str(running.port), "--pack", str(job.pack), corpus]
+    if job.rate == 0:
+        return send_backlogs(running.pid, send, events)
+    return run_beside([*send, "--count", str(events), "--rate", str(rate)])["events"]
 
 
 def run_once(arguments, job, make, events, rate=0):
@@ -448,7 +477,7 @@ def run_once(arguments, job, make, events, rate=0):
         try:
             with contestant.begin(sink, path) as running:
                 before_s = cpu_s(running.pid)
-                sent = feed(job, corpus, arguments.corpus, path, getattr(running, "port", None), events, rate)
+                sent = feed(job, corpus, arguments.corpus, running, path, events, rate)
                 wait_done(running.pid, pipe)
                 used_s = cpu_s(running.pid) - before_s
                 share_kib, peak_kib = memory_kib(running.pid)
@@ -491,10 +520,11 @@ def makers(job, peer):
 def contest(arguments, job, peer):
     """A row: the peer, and the agent as it does the same."""
     contestants = makers(job, peer)
-    rate = 0 if job.is_pipe else bearable_rate(arguments, job, peer)
+    at_once = PIPE_EVENTS if job.is_pipe else BACKLOG_EVENTS
+    rate = 0 if job.is_pipe or job.rate == 0 else bearable_rate(arguments, job, peer)
     while True:
-        events = round(min(arguments.events * 1e6, SECONDS * rate if rate else PIPE_EVENTS))
-        results = alternate(contestants, arguments.runs, lambda who: run_once(arguments, job, contestants[who], events, rate))
+        events = round(min(arguments.events * 1e6, SECONDS * rate if rate else at_once))
+        results = alternate(contestants, min(arguments.runs, RUNS), lambda who: run_once(arguments, job, contestants[who], events, rate))
         # What it bore once it need not bear every time.
         if rate // 2 < SLOWEST or all(run["received"] == run["sent"] for run in results["peer"]):
             break
@@ -545,7 +575,7 @@ COLUMNS = [
     ("ratio", 6, lambda row: ratio(row, "agent")),
     ("unpacked", 8, lambda row: ratio(row, "unpacked")),
     ("reading", 8, lambda row: ratio(row, "reading")),
-    ("events/s", 9, lambda row: f"{row['rate']:,}" if row["rate"] else "all"),
+    ("events/s", 9, lambda row: f"{row['rate']:,}" if row["rate"] else ""),
     ("lost", 7, lambda row: lost(row["peer"])),
     ("agent's", 7, lambda row: lost(row["agent"])),
     ("MiB, peak", 12, lambda row: mib(row["peer"])),
@@ -554,7 +584,7 @@ COLUMNS = [
 
 
 def print_peers(found, arguments):
-    title = f"peers, each beside the agent at its own job, medians of {arguments.runs} runs, one core"
+    title = f"peers, each beside the agent at its own job, medians of {min(arguments.runs, RUNS)} runs, one core"
     if found["rows"]:
         print_table(title, COLUMNS, found["rows"])
     for name, why in found["skipped"].items():

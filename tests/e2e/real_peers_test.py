@@ -34,7 +34,7 @@ def _():
     for row in found["rows"]:
         contains(text, row["name"])
         true(row["ratio"] > 0, f"{row['name']}: a ratio")
-        # A pipe's writer waits; a datagram may be lost where the kernel gives a small buffer.
+        # A pipe's writer waits, a backlog fits; else a datagram may be lost where the kernel gives a small buffer.
         (peer,), (agent,) = row["peer"]["runs"], row["agent"]["runs"]
         equal((peer["sent"] >= EVENTS, agent["sent"]), (True, peer["sent"]), row["name"])
         if row["rate"] == 0:
