@@ -180,7 +180,7 @@ def peers(found):
                 f"**{r['ratio']:.1f}**",
                 ratio(r, "unpacked"),
                 ratio(r, "reading"),
-                f"{r['rate']:,}" if r["rate"] else "all",
+                f"{r['rate']:,}" if r["rate"] else "",
                 share(r["peer"]),
                 f"{r['peer']['share_kib'] / 1024:.1f}",
                 f"{r['agent']['share_kib'] / 1024:.1f}",

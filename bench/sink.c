@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sysexits.h>
 
@@ -91,6 +92,8 @@ int main(int argc, char **argv)
 	struct pollfd ask = {.events = POLLIN};
 	int on = 1;
 
+	/* Nobody is left to ask for the totals. */
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 	sigemptyset(&blocked);
 	sigaddset(&blocked, SIGTERM);
 	sigprocmask(SIG_BLOCK, &blocked, &open);
