@@ -84,7 +84,7 @@ static inline void note_name_place(struct translator *translator, struct span li
 	const uint64_t at = (uintptr_t)name.at - (uintptr_t)line.at;
 	translator->name_place = (struct name_place){UINT32_MAX, '\n'};
 	if (at < line.len) /* else it was written anew, without its escapes */
-		translator->name_place = (struct name_place){(uint32_t)at, name.at[name.len]};
+		translator->name_place = (struct name_place){(uint32_t)at, line.at[at + name.len]};
 }
 
 void translate_foresee(struct translator *translator, struct span line)
