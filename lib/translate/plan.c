@@ -6,6 +6,8 @@
 
 enum {
 	MEMORY_LOW = 2 * 1024 * 1024, /* five thousand plans of an ordinary configuration */
+	MEMORY_A_NAME = 256,          /* half a plan: who asks for many names has many identifiers */
+	NAMES_COUNTED = 256 * 1024,   /* at most */
 	SLOTS_LOW = 16384,
 	PLAN_ALIGNMENT = 64, /* a line of the cache */
 	FORESEEN_LINES = 6,  /* a plan of a rule with two metrics */
@@ -21,16 +23,26 @@ static size_t plan_size_max(const struct mapping *mapping)
 	       mapping->metric_count * (sizeof(struct plan_metric) + mapping->output_count * head + 2 * ALIGNMENT);
 }
 
+static uint32_t names_expected(const struct mapping *mapping)
+{
+	return mapping->limits.names < NAMES_COUNTED ? mapping->limits.names : NAMES_COUNTED;
+}
+
 static size_t memory_size(const struct mapping *mapping)
 {
 	const size_t largest = 2 * plan_size_max(mapping);
-	return largest > MEMORY_LOW ? largest : MEMORY_LOW;
+	size_t size = MEMORY_LOW;
+	if (size < largest)
+		size = largest;
+	if (size < (size_t)names_expected(mapping) * MEMORY_A_NAME)
+		size = (size_t)names_expected(mapping) * MEMORY_A_NAME;
+	return size;
 }
 
 static uint32_t slot_count(const struct mapping *mapping)
 {
 	uint32_t slots = SLOTS_LOW;
-	while (slots < 2 * mapping->rule_count && slots < UINT32_C(1) << 20)
+	while ((slots < 2 * mapping->rule_count || slots < names_expected(mapping)) && slots < UINT32_C(1) << 20)
 		slots *= 2;
 	return slots;
 }
