@@ -101,7 +101,17 @@ static struct shared_tags *shared_tags_of(struct compiler *compiler, const struc
 	return &compiler->shared_tags[hash % SHARED_TAGS];
 }
 
-/* Thousands of rules mostly have the same few lists, which then stay in the cache. */
+/* What a star caught is each rule's own, so that the same words do not mean the same. */
+static bool has_captures(const struct tag_list *list)
+{
+	for (uint16_t i = 0; i < list->count; i++)
+		if (list->items[i].value.captures)
+			return true;
+	return false;
+}
+
+/* Thousands of rules mostly have the same few lists, which then stay in the cache; and what one rule's list came to for an event
+ * stands for the same list of another rule, too (struct tail). */
 void compile_tags(struct compiler *compiler, struct tag_list *list, const struct tags_model *model, int kind)
 {
 	struct shared_tags *shared = shared_tags_of(compiler, model);
@@ -112,7 +122,7 @@ void compile_tags(struct compiler *compiler, struct tag_list *list, const struct
 	}
 	compile_list(compiler, list, model, kind);
 	/* Faults are told at each place. */
-	if (compiler->problems->count == faults)
+	if (compiler->problems->count == faults && !has_captures(list))
 		*shared = (struct shared_tags){model, *list, kind};
 }
 

@@ -122,6 +122,10 @@ static const struct row rows[] = {
          ONE_FILE(RULE(MATCH("a.*.*"), METRICS(COUNTER("one.{1}")), .is_continue = true),
                   RULE(MATCH("*.b.**"), METRICS(COUNTER("two.{1}.{2}")))),
          "a.b.c\n", "one.b:1|c\ntwo.a.c:1|c\n"},
+	{"also where both say the same tags",
+         ONE_FILE(RULE(MATCH("a.*"), SAYS("one"), .tags = TAGS(TAG("x", "{1}")), .is_continue = true),
+                  RULE(MATCH("*.b"), SAYS("two"), .tags = TAGS(TAG("x", "{1}")))),
+         "a.b\n", "one:1|c|#x:b\ntwo:1|c|#x:a\n"},
 };
 
 START_TEST(act)
