@@ -1,5 +1,5 @@
 #!/bin/sh
-# Writes the C source of texts that the program carries (agent/carried.h) to standard output, compressed.
+# Writes the C source of texts that the program carries (carried.h) to standard output, compressed.
 #
 # usage: embed.sh SRCDIR FILE…      (files relative to SRCDIR; a text's name is its file's without folder and ending)
 set -eu
