@@ -103,6 +103,7 @@ int renderer_init(struct renderer *renderer, const struct mapping *mapping, stru
 		return -1;
 	for (uint16_t i = 0; i < mapping->output_count; i++) {
 		const enum dialect dialect = mapping->outputs[i].dialect;
+		renderer->tails[i].rule_tags.first = UINT32_MAX;
 		renderer->tails[i].text = arena_alloc(renderer->arena, RENDER_MAX + SCAN_PAD);
 		if (!renderer->tag_guards[dialect] && init_guards(renderer, dialect))
 			return -1;

@@ -20,8 +20,8 @@ struct reading {
 
 /* The tags behind a metric's own, written once an event, list of a rule's and output. */
 struct tail {
-	struct tag_range rule_tags;
-	uint32_t epoch; /* the event's; 0: nothing is written yet */
+	struct tag_range rule_tags; /* first UINT32_MAX: nothing is written yet */
+	uint32_t epoch;             /* the event's; 0: before any, where timers tell gauges */
 	size_t len;
 	char *text;
 };

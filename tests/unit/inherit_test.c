@@ -101,6 +101,7 @@ static struct lifecycle_enter_model enter_renamed[] = {{T("begin"), T("started")
 static struct lifecycle_enter_model enter_swapped[] = {{T("begin"), T("done")}, {T("end"), T("begun")}};
 static struct text extra_key[] = {T("id"), T("x")};
 static struct text x_key[] = {T("x")};
+static struct text begun[] = {T("begun")};
 static struct text to_done[] = {T("done")};
 static struct lifecycle_transition_model transitions[] = {{.from = T("begun"), .to = {to_done, 1}}};
 
@@ -193,6 +194,21 @@ START_TEST(lifecycle_counts)
 }
 END_TEST
 
+/* The first that a translator says may be no event's. */
+START_TEST(lifecycle_expires_at_once)
+{
+	const struct model model = {MOVES, LIFECYCLES(MACHINE_WITH(key, 1, 1, .active = {begun, 1}, .in_flight = T("g"))),
+	                            .tags = TAGS(TAG("env", "prod"))};
+	rig_init(&before, &model);
+	rig_run(&before, "begin id=1\n");
+	reload(&model);
+	translator_set_time(after.translator, (struct moment){.monotonic_ns = INT64_C(3600000000000)});
+	translator_run_timers(after.translator);
+	expect_text("a gauge before any event", rig_output(&after, 0), "g:0|g|#env:prod\n");
+	end();
+}
+END_TEST
+
 #define LABELLED(label, glob) \
 	RULE(.name = T(label), MATCH(glob), METRICS(COUNTER("m", .tags = TAGS(TAG(label, "{x}")))))
 
@@ -280,6 +296,7 @@ Suite *inherit_suite(void)
 	tcase_add_loop_test(all, guard, 0, ARRAY_LEN(guards));
 	tcase_add_loop_test(all, lifecycle, 0, ARRAY_LEN(lifecycles));
 	tcase_add_loop_test(all, lifecycle_counts, 0, 2);
+	tcase_add_test(all, lifecycle_expires_at_once);
 	tcase_add_test(all, counts);
 	tcase_add_test(all, counts_of_one_label);
 	suite_add_tcase(suite, all);
