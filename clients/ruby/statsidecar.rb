@@ -898,8 +898,8 @@ module Statsidecar
       publish_step_event("workflow.step_completed", step, **context)
     end
 
-    # Steps, or their ids; processing_mode: "concurrent" or "sequential".
-    def publish_viable_steps_discovered(task = nil, steps = [], **context)
+    # steps: (or second): steps, or their ids; processing_mode: "concurrent" or "sequential".
+    def publish_viable_steps_discovered(task = nil, listed = [], steps: listed, **context)
       name = "workflow.viable_steps_discovered"
       event_publisher.publish(name) { Standard.workflow(task, Standard.viable_steps(steps), context) }
     end

@@ -98,6 +98,14 @@ HELPERS = [
         {"task_id": 1, "step_ids": [2, 3], "step_count": 2, "step_names": ["b"], "processing_mode": "concurrent"},
     ),
     (
+        "publish_viable_steps_discovered",
+        "1, steps: [2, 3]",
+        "1, [2, 3]",
+        "workflow.viable_steps_discovered",
+        "other",
+        {"task_id": 1, "step_ids": [2, 3], "step_count": 2},
+    ),
+    (
         "publish_no_viable_steps",
         "1, reason: 'r'",
         "1, reason='r'",
