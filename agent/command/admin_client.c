@@ -5,6 +5,7 @@
 #include <netdb.h>
 #include <poll.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +13,14 @@
 #include <unistd.h>
 
 #include "clock.h"
+
+/* getaddrinfo() takes any number for a port and keeps its lowest 16 bits. */
+static bool is_port(const char *text)
+{
+	size_t len = strspn(text, "0123456789");
+
+	return len >= 1 && len <= 5 && text[len] == '\0' && atoi(text) >= 1 && atoi(text) <= UINT16_MAX;
+}
 
 /* `127.0.0.1:8128`, `[::1]:8128`, `localhost:8128`. */
 static struct addrinfo *address_find(const char *address)
@@ -23,7 +32,7 @@ static struct addrinfo *address_find(const char *address)
 	bool is_bracketed = *address == '[' && colon != NULL && colon[-1] == ']';
 	size_t len = colon == NULL ? 0 : (size_t)(colon - address) - (is_bracketed ? 2 : 0);
 
-	if (colon == NULL || colon == address || colon[1] == '\0' || len >= sizeof host)
+	if (colon == NULL || colon == address || !is_port(colon + 1) || len >= sizeof host)
 		return NULL;
 	memcpy(host, address + (is_bracketed ? 1 : 0), len);
 	host[len] = '\0';
@@ -110,6 +119,16 @@ static int client_read_head(struct admin_client *client, int64_t deadline_ns)
 		return status;
 	errno = EPROTO;
 	return -1;
+}
+
+bool admin_client_is_address(const char *address)
+{
+	struct addrinfo *found = address_find(address);
+
+	if (found == NULL)
+		return false;
+	freeaddrinfo(found);
+	return true;
 }
 
 int admin_client_ask(struct admin_client *client, const char *address, const char *path, int timeout_ms,

@@ -2,6 +2,7 @@
 #ifndef STATSIDECAR_COMMAND_ADMIN_CLIENT_H
 #define STATSIDECAR_COMMAND_ADMIN_CLIENT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
@@ -15,6 +16,8 @@ struct admin_client {
 	char bytes[4096];
 };
 
+/* Whether this is HOST:PORT, an address (or localhost) and a port. */
+bool admin_client_is_address(const char *address);
 /* Asks for a path at HOST:PORT (an address, or localhost); NULL: the default. The answer's status (200 …); -1, and why, where
  * none comes within timeout_ms. */
 int admin_client_ask(struct admin_client *client, const char *address, const char *path, int timeout_ms,

@@ -110,6 +110,8 @@ static int tap_run(int argc, char **argv)
 	}
 	if (optind < argc)
 		return command_misused(&command_tap, "unexpected argument `%s`", argv[optind]);
+	if (options.address != NULL && !admin_client_is_address(options.address))
+		return command_misused(&command_tap, "`%s` is no address and port such as " ADMIN_CLIENT_DEFAULT, options.address);
 	return tap_listen(&options);
 }
 

@@ -97,13 +97,14 @@ def _(options, want):
         ("less than nothing", ["-n", "-1"], "n is a number"),
         ("a number and more", ["-n", "1x"], "n is a number"),
         ("no address", ["--admin", "here"], "no address and port"),
+        ("no port", ["--admin", "127.0.0.1:65537"], "no address and port"),
     ]
 )
 def _(options, why):
     with AdminAgent(TASKER) as agent:
         done = command("tap", "--admin", agent.address, *options)
         contains(done.stderr, why)
-        true(done.returncode in (64, 69), f"status {done.returncode}")
+        equal(done.returncode, 64, done.stderr)
 
 
 @test("no agent answers: status 69")
@@ -240,7 +241,7 @@ def _():
         thread.join()
 
 
-@table([(f"health: `{address}` is no address", address) for address in ("", ":", "8128", "127.0.0.1", "127.0.0.1:", "host:8128", "[::1:1")])
+@table([(f"health: `{address}` is no address", address) for address in ("", ":", "8128", "127.0.0.1", "127.0.0.1:", "host:8128", "[::1:1", "127.0.0.1:0", "127.0.0.1:65536")])
 def _(address):
     done = command("health", "--admin", address)
     equal(done.returncode, 1)
