@@ -1,5 +1,6 @@
 #include "translate/plan.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 #include "emit/sanitise.h"
@@ -88,6 +89,7 @@ size_t plans_memory(const struct mapping *mapping)
 static void *take(struct plans *plans, size_t size)
 {
 	void *block = plans->memory + plans->used;
+	assert(size <= plans->size - plans->used); /* plan_size_max() said so */
 	plans->used += (size + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
 	memset(block, 0, size);
 	return block;
