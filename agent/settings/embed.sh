@@ -23,9 +23,13 @@ for file in "$@"; do
 	name=${name%.*}
 	symbol=bytes_$(printf '%s' "$name" | tr -c 'A-Za-z0-9' _)
 	length=$(($(wc -c <"$srcdir/$file")))
-	printf 'static const unsigned char %s[] = {\n' "$symbol"
-	gzip -9cn "$srcdir/$file" | od -An -v -tu1 | sed -e 's/\([0-9]\)\( \|$\)/\1,\2/g' -e 's/^ */	/' -e 's/  */ /g'
-	printf '};\n\n'
+	bytes=$(gzip -9cn "$srcdir/$file" | od -An -v -tu1 | sed -e 's/\([0-9]\)\( \|$\)/\1,\2/g' -e 's/^ */	/' -e 's/  */ /g')
+	# A pipe does not say that its first command failed, and a program without its packs builds as well.
+	if [ -z "$bytes" ]; then
+		echo "embed.sh: gzip gives nothing of $file" >&2
+		exit 1
+	fi
+	printf 'static const unsigned char %s[] = {\n%s\n};\n\n' "$symbol" "$bytes"
 	rows="$rows	{\"$name\", $symbol, sizeof $symbol, $length},
 "
 done
