@@ -54,9 +54,13 @@ struct entities {
 	uint64_t expired;
 };
 
+/* 4/3 an entity, less what the struct itself takes, so that the whole table is 32 bytes an entity. A few entities, whose index that
+ * would leave too full, keep theirs. */
 static uint32_t slots_for(uint32_t max)
 {
-	return max + max / 3 + 2;
+	const uint32_t full = max + max / 3 + 2;
+	const uint32_t head = sizeof(struct entities) / SLOT_SIZE + 3;
+	return full > head + max + max / 4 ? full - head : full;
 }
 
 size_t entities_memory(const struct entities_settings *settings)
