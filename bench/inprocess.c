@@ -15,6 +15,8 @@
 #include <sysexits.h>
 #include <time.h>
 
+#include "ends.h"
+
 #include "command/configuration.h"
 #include "translate/tally.h"
 #include "translate/translate.h"
@@ -40,12 +42,6 @@ struct bench {
 	uint64_t bytes;
 	uint64_t datagrams;
 };
-
-static void die(const char *what)
-{
-	perror(what);
-	exit(EX_OSERR);
-}
 
 static void corpus_read(struct corpus *corpus, const char *path)
 {
