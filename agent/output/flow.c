@@ -190,11 +190,12 @@ void flow_break(struct output *output, struct flow *flow)
 {
 	size_t arrived = flow_arrived(flow);
 	uint32_t lines = count_lines(flow->rest, arrived);
-	/* A negative gauge is two lines, and the last metric is not whole. */
-	uint32_t sent = lines < output->held_metrics ? lines : output->held_metrics - 1;
+	uint32_t sent;
 
 	if (flow->rest_len == 0)
 		return;
+	/* A negative gauge is two lines, and the last metric is not whole. */
+	sent = lines < output->held_metrics ? lines : output->held_metrics - 1;
 	output->accounts->sent += sent;
 	output->accounts->bytes += arrived;
 	output->held_metrics -= sent;
