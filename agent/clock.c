@@ -23,6 +23,11 @@ int64_t clock_monotonic_ns(void)
 	return clock_read_ns(CLOCK_MONOTONIC);
 }
 
+int64_t clock_processor_ns(void)
+{
+	return clock_read_ns(CLOCK_THREAD_CPUTIME_ID);
+}
+
 static char *clock_put_digits(char *out, int64_t value, int digits)
 {
 	for (int i = digits; i-- > 0; value /= 10)

@@ -1,4 +1,4 @@
-/* The two clocks, read nowhere else in the agent. */
+/* The clocks, read nowhere else in the agent. */
 #ifndef STATSIDECAR_CLOCK_H
 #define STATSIDECAR_CLOCK_H
 
@@ -11,6 +11,8 @@
 int64_t clock_realtime_ns(void);
 /* Since some moment in the past: for intervals. */
 int64_t clock_monotonic_ns(void);
+/* Processor time that the agent has had: what something costs, however long others kept it waiting. A system call. */
+int64_t clock_processor_ns(void);
 
 enum { CLOCK_TIME_LEN = 24 };
 

@@ -268,7 +268,7 @@ static void tap_on_named(void *context, const struct identity *identity, struct 
 	tap->is_unwanted = tap->explainer == NULL || !tap_takes_name(tap, identity->event);
 	if (tap->is_unwanted)
 		return;
-	tap->begin_ns = clock_monotonic_ns();
+	tap->begin_ns = clock_processor_ns();
 	tap_tell(&(struct told){.tap = tap, .pass = pass_named, .identity = identity, .text = text, .subject = subject});
 }
 
@@ -313,7 +313,7 @@ static void tap_on_done(void *context, enum outcome outcome, uint16_t input, str
 
 	if (!tap->is_named) {
 		is_unwanted = !tap_takes_outcome(tap, outcome);
-		tap->begin_ns = is_unwanted ? 0 : clock_monotonic_ns();
+		tap->begin_ns = is_unwanted ? 0 : clock_processor_ns();
 	}
 	tap->is_named = tap->is_unwanted = false;
 	if (!is_unwanted)
@@ -324,7 +324,7 @@ static void tap_on_done(void *context, enum outcome outcome, uint16_t input, str
 	}
 	if (is_unwanted)
 		return;
-	tap->spendable_ns -= clock_monotonic_ns() - tap->begin_ns;
+	tap->spendable_ns -= clock_processor_ns() - tap->begin_ns;
 	if (tap->count > 0 && !tap_has_time(tap))
 		tap_rest(tap);
 }
