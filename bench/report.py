@@ -6,12 +6,14 @@ a part that was not measured leaves its place empty.
 """
 
 import json
+import math
 import pathlib
 import re
 import sys
 from xml.sax.saxutils import escape
 
-WIDTH, LABELS, BAR, GAP = 860, 330, 18, 10
+WIDTH, BAR, GAP = 960, 18, 10
+LETTER = 7.2  # what one takes of the width, on the whole
 STYLE = """
 text { font: 13px system-ui, sans-serif; fill: #24292f } .dim { fill: #6e7781 } .agent { fill: #2f6fde } .other { fill: #9aa5b1 }
 .line { fill: none; stroke-width: 2 } .line.agent { stroke: #2f6fde } .line.other { stroke: #9aa5b1 } .grid { stroke: #d0d7de }
@@ -31,22 +33,21 @@ def svg(title, height, inside):
 def bars(title, rows):
     """Horizontal bars, from (label, value, text)."""
     most = max(value for _, value, _ in rows)
+    labels = max(len(label) for label, _, _ in rows) * LETTER
     lines, y = [], 36
     for label, value, text in rows:
-        length = max(1, (WIDTH - LABELS - 110) * value / most)
+        length = max(1, (WIDTH - labels - 80) * value / most)
         kind = "agent" if label.startswith("agent") else "other"
-        lines.append(f'<text x="{LABELS - 10}" y="{y + 14}" text-anchor="end">{escape(label)}</text>')
-        lines.append(f'<rect class="{kind}" x="{LABELS}" y="{y}" width="{length:.1f}" height="{BAR}" rx="2"/>')
-        lines.append(f'<text class="dim" x="{LABELS + length + 8:.1f}" y="{y + 14}">{escape(text)}</text>')
+        lines.append(f'<text x="{labels - 10:.1f}" y="{y + 14}" text-anchor="end">{escape(label)}</text>')
+        lines.append(f'<rect class="{kind}" x="{labels:.1f}" y="{y}" width="{length:.1f}" height="{BAR}" rx="2"/>')
+        lines.append(f'<text class="dim" x="{labels + length + 8:.1f}" y="{y + 14}">{escape(text)}</text>')
         y += BAR + GAP
     return svg(title, y, "\n".join(lines))
 
 
 def curves(title, series):
     """Latencies by percentile: {label: {percent: µs}}, the share of slower lines falling tenfold from mark to mark."""
-    import math
-
-    left, top, width, height = 60, 40, WIDTH - 90, 260
+    left, top, width, height = 80, 40, WIDTH - 110, 260
     # 100, the slowest of all, stands at the end.
     xs = {"50": 0, "75": 1, "90": 2, "95": 2.5, "99": 4, "99.9": 6, "100": 8}
     shown = [percent for percent in xs if all(percent in points for points in series.values())]
