@@ -33,12 +33,14 @@ def svg(title, height, inside):
 def bars(title, rows):
     """Horizontal bars, from (label, value, text)."""
     most = max(value for _, value, _ in rows)
-    labels = max(len(label) for label, _, _ in rows) * LETTER
+    # Where all are the agent's, nobody needs to be told.
+    said = "agent: " if all(label.startswith("agent: ") for label, _, _ in rows) else ""
+    labels = max(len(label) - len(said) for label, _, _ in rows) * LETTER
     lines, y = [], 36
     for label, value, text in rows:
         length = max(1, (WIDTH - labels - 80) * value / most)
         kind = "agent" if label.startswith("agent") else "other"
-        lines.append(f'<text x="{labels - 10:.1f}" y="{y + 14}" text-anchor="end">{escape(label)}</text>')
+        lines.append(f'<text x="{labels - 10:.1f}" y="{y + 14}" text-anchor="end">{escape(label.removeprefix(said))}</text>')
         lines.append(f'<rect class="{kind}" x="{labels:.1f}" y="{y}" width="{length:.1f}" height="{BAR}" rx="2"/>')
         lines.append(f'<text class="dim" x="{labels + length + 8:.1f}" y="{y + 14}">{escape(text)}</text>')
         y += BAR + GAP
