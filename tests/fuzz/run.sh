@@ -1,7 +1,7 @@
 #!/bin/sh
 # `make fuzz`: builds the fuzz targets with a fuzzer, in a build of their own, and runs one after the other.
 #
-#   FUZZ_SECONDS=600          how long each (60)
+#   FUZZ_SECONDS=600          how much processor time each (60)
 #   FUZZ_TARGETS="json whole" which (all)
 #   FUZZ_ENGINE=afl           AFL++ instead of libFuzzer
 #   FUZZ_KEEP=yes             afterwards the committed corpora become the smallest ones that reach all that was reached
@@ -75,15 +75,15 @@ processor_seconds()
 	tail -n 1 "$1" | tr 'ms' '  ' | awk '{ printf "%d", $1 * 60 + $2 + $3 * 60 + $4 }'
 }
 
+# run_libfuzzer TARGET SECONDS: for so long by the clock; `inputs` becomes how many it tried.
 run_libfuzzer()
 {
 	dictionary=$(dictionary_of "$1")
 	mkdir -p "$here/fuzz/$1" "$here/fuzz/$1.findings"
-	measured "$here/fuzz/$1.log" "$build/tests/fuzz/$1" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=4096 -print_final_stats=1 \
+	measured "$here/fuzz/$1.log" "$build/tests/fuzz/$1" -max_total_time="$2" -timeout=10 -rss_limit_mb=4096 -print_final_stats=1 \
 		${dictionary:+"-dict=$dictionary"} -artifact_prefix="$here/fuzz/$1.findings/" \
 		"$here/fuzz/$1" "$corpora/$1" || return 1
-	say "$1: $(sed -n 's/^stat::number_of_executed_units: *//p' "$here/fuzz/$1.log") inputs in" \
-		"$(processor_seconds "$here/fuzz/$1.log") s of processor time, $(find "$here/fuzz/$1" -type f | wc -l) kept"
+	inputs=$(sed -n 's/^stat::number_of_executed_units: *//p' "$here/fuzz/$1.log")
 }
 
 run_afl()
@@ -91,13 +91,27 @@ run_afl()
 	dictionary=$(dictionary_of "$1")
 	output=$here/fuzz/$1.afl
 	AFL_SKIP_CPUFREQ=1 AFL_I_DONT_CARE_ABOUT_MISSING_CRASHES=1 AFL_NO_UI=1 AFL_NO_AFFINITY=1 AFL_AUTORESUME=1 \
-		measured "$here/fuzz/$1.log" afl-fuzz -V "$seconds" -m none -t 2000 -i "$corpora/$1" -o "$output" ${dictionary:+-x "$dictionary"} \
+		measured "$here/fuzz/$1.log" afl-fuzz -V "$2" -m none -t 2000 -i "$corpora/$1" -o "$output" ${dictionary:+-x "$dictionary"} \
 		-- "$build/tests/fuzz/$1" || return 1
-	say "$1: $(sed -n 's/^execs_done *: //p' "$output/default/fuzzer_stats") inputs in" \
-		"$(processor_seconds "$here/fuzz/$1.log") s of processor time"
+	inputs=$(($(sed -n 's/^execs_done *: //p' "$output/default/fuzzer_stats") - ${resumed:-0}))
+	resumed=$(sed -n 's/^execs_done *: //p' "$output/default/fuzzer_stats")
 	mkdir -p "$here/fuzz/$1.findings"
 	find "$output/default/crashes" "$output/default/hangs" -name 'id:*' -exec cp {} "$here/fuzz/$1.findings/" \;
 	[ -z "$(ls "$here/fuzz/$1.findings")" ]
+}
+
+# run_target TARGET: again as long as the machine gave it less processor time than was asked for.
+run_target()
+{
+	spent=0
+	tried=0
+	resumed=
+	while [ "$spent" -lt "$seconds" ]; do
+		"run_$engine" "$1" $((seconds - spent + 1)) || return 1
+		tried=$((tried + inputs))
+		spent=$((spent + $(processor_seconds "$here/fuzz/$1.log")))
+	done
+	say "$1: $tried inputs in $spent s of processor time"
 }
 
 # The smallest corpus by what code it reaches, how often left aside: a few dozen files a target.
@@ -129,7 +143,7 @@ mkdir -p fuzz
 build_targets
 for target in $targets; do
 	mkdir -p "$corpora/$target"
-	if ! "run_$engine" "$target"; then
+	if ! run_target "$target"; then
 		say "$target: FAILED: $here/fuzz/$target.log, $here/fuzz/$target.findings"
 		failed="$failed $target"
 	elif [ "${FUZZ_KEEP:-no}" = yes ] && [ "$engine" = libfuzzer ]; then
