@@ -26,9 +26,9 @@ struct value {
 /* What stood between two values of the last events: `,"step_name":` or `, "step_name": `, up to the next value. Producers write the
  * same keys in the same order again and again, so that one comparison mostly tells the key. */
 struct key_guess {
-	uint64_t bytes[4];
-	uint64_t mask[4];
+	char bytes[32];
 	const void *level; /* what kind of object it stood in; NULL: nothing is known */
+	uint32_t beyond;   /* a bit for each of the bytes that is not part of it */
 	uint16_t location;
 	uint16_t len;
 };

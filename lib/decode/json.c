@@ -1,7 +1,7 @@
 #include "decode/json.h"
 
 #include "base/bounds.h"
-#include "base/word.h"
+#include "base/vector.h"
 #include "decode/escape.h"
 
 #define likely(condition) __builtin_expect(!!(condition), 1)
@@ -12,29 +12,35 @@ struct level {
 	const struct fieldset_node *node;
 	const void *keys; /* tells objects apart whose keys lead to other places; NULL in arrays */
 	uint32_t index;   /* the element's number */
-	bool is_array;
 };
 
-/* Where the reader is. Kept apart from struct json_reader so that it can live in registers: only what fails, or has escapes,
- * writes it back. */
+/* Where the reader is, and where values are kept: in registers, so that no function that is not inlined gets a pointer to it. What
+ * is slow takes the cursor through struct json_reader and back. */
 struct cursor {
 	const char *text;
+	const char *at;
 	const uint32_t *mark;
-	uint32_t at;
-};
-
-struct string {
-	uint32_t at, len;
-	bool has_escapes;
+	struct value *values;
+	uint8_t *present;
 };
 
 #define INLINE static inline __attribute__((always_inline))
 
-static __attribute__((noinline, cold)) int fail(struct json_reader *reader, uint32_t at, const char *why)
+static __attribute__((noinline, cold)) int fail_at(struct json_reader *reader, uint32_t at, const char *why)
 {
 	reader->at = at < reader->end ? at : reader->end;
 	reader->why = why;
 	return -1;
+}
+
+static __attribute__((noinline, cold)) int fail(struct json_reader *reader, const char *at, const char *why)
+{
+	return fail_at(reader, (uint32_t)(at - reader->text), why);
+}
+
+static bool is_beyond(const struct json_reader *reader, const char *at)
+{
+	return at >= reader->text + reader->end;
 }
 
 /* Where blanks from `at` on end: at the newline behind the line at the latest, which is none. */
@@ -43,54 +49,67 @@ INLINE bool is_blank(char c)
 	return c == ' ' || c == '\t' || c == '\r';
 }
 
-static __attribute__((noinline)) uint32_t blanks_end(const char *text, uint32_t at)
+static void skip_blanks(struct json_reader *reader)
 {
-	while (is_blank(text[at]))
-		at++;
-	return at;
+	while (is_blank(reader->text[reader->at]))
+		reader->at++;
+}
+
+static __attribute__((noinline)) void pass_blanks_slowly(struct json_reader *reader, const char *at, const uint32_t *mark)
+{
+	reader->at = (uint32_t)(at - reader->text);
+	reader->mark = mark;
+	skip_blanks(reader);
+	while (*reader->mark < reader->at) /* tabs and carriage returns are marked */
+		reader->mark++;
+}
+
+INLINE void cursor_follow(struct cursor *cursor, const struct json_reader *reader)
+{
+	cursor->at = cursor->text + reader->at;
+	cursor->mark = reader->mark;
 }
 
 /* Most producers write none: the cursor is asked for what should stand there first, and for blanks only where it does not. */
-INLINE void pass_blanks(struct cursor *cursor)
+INLINE void pass_blanks(struct json_reader *reader, struct cursor *cursor)
 {
-	cursor->at = blanks_end(cursor->text, cursor->at);
-	while (*cursor->mark < cursor->at) /* tabs and carriage returns are marked */
-		cursor->mark++;
+	pass_blanks_slowly(reader, cursor->at, cursor->mark);
+	cursor_follow(cursor, reader);
 }
 
 /* Whether the byte stands there, blanks before it passed. */
-INLINE bool is_at(struct cursor *cursor, char byte)
+INLINE bool is_at(struct json_reader *reader, struct cursor *cursor, char byte)
 {
-	if (likely(cursor->text[cursor->at] == byte))
+	if (likely(*cursor->at == byte))
 		return true;
-	pass_blanks(cursor);
-	return cursor->text[cursor->at] == byte;
+	if (is_blank(*cursor->at))
+		pass_blanks(reader, cursor);
+	return *cursor->at == byte;
 }
 
-static void skip_blanks(struct json_reader *reader)
+INLINE void keep(const struct cursor *cursor, uint32_t location, struct value value)
 {
-	reader->at = blanks_end(reader->text, reader->at);
+	cursor->values[location] = value;
+	cursor->present[location] = true;
 }
 
 static int fail_in_string(struct json_reader *reader, uint32_t at)
 {
 	if (at >= reader->end)
-		return fail(reader, at, "the text has no closing quote");
-	return fail(reader, at, "a control byte stands in a text: write it as \\u00XX");
+		return fail_at(reader, at, "the text has no closing quote");
+	return fail_at(reader, at, "a control byte stands in a text: write it as \\u00XX");
 }
 
-/* A string with escapes, or one that is broken: reader->mark stands behind its opening quote. Checks the escapes up to the
- * closing quote. */
-static __attribute__((noinline)) int read_escapes(struct json_reader *reader, struct string *string)
+/* A string with escapes, or one that is broken: mark stands on its opening quote. Checks the escapes up to the closing quote,
+ * behind which the reader is left. */
+static __attribute__((noinline)) int read_escapes(struct json_reader *reader, const uint32_t *mark)
 {
 	const char *text = reader->text;
-	const uint32_t *mark = reader->mark;
-	for (;;) {
+	for (mark++;;) {
 		const uint32_t at = *mark++;
 		if (at >= reader->end)
 			return fail_in_string(reader, at);
 		if (text[at] == '"') {
-			string->len = at - string->at;
 			reader->at = at + 1;
 			reader->mark = mark;
 			return 0;
@@ -102,92 +121,93 @@ static __attribute__((noinline)) int read_escapes(struct json_reader *reader, st
 			mark++; /* that byte is marked itself */
 		} else if (c == 'u') {
 			if (escape_hex4(text + at + 2) < 0)
-				return fail(reader, at, "\\u needs four hexadecimal digits");
+				return fail_at(reader, at, "\\u needs four hexadecimal digits");
 		} else if (c != '/' && c != 'b' && c != 'f' && c != 'n' && c != 'r' && c != 't') {
-			return fail(reader, at, "no such escape: JSON knows \\\" \\\\ \\/ \\b \\f \\n \\r \\t \\uXXXX");
+			return fail_at(reader, at, "no such escape: JSON knows \\\" \\\\ \\/ \\b \\f \\n \\r \\t \\uXXXX");
 		}
 	}
 }
 
-/* A string; the cursor stands on its opening quote. */
-INLINE int read_string(struct json_reader *reader, struct cursor *cursor, struct string *string)
+/* The closing quote of the string on whose opening one the cursor stands; NULL where it has escapes, or is broken. Behind the last
+ * mark stands the line's end, which is a newline and no quote. */
+INLINE const char *plain_string_end(const struct cursor *cursor)
 {
-	const uint32_t *mark = cursor->mark;
-	const uint32_t end = mark[1];
-	string->at = cursor->at + 1;
-	/* Behind the last mark stands the line's end, which is a newline and no quote. */
-	if (likely(cursor->text[end] == '"')) {
-		string->len = end - string->at;
-		string->has_escapes = false;
+	const char *const end = cursor->text + cursor->mark[1];
+	return likely(*end == '"') ? end : NULL;
+}
+
+/* Steps over a string, from its opening quote. */
+INLINE int read_string(struct json_reader *reader, struct cursor *cursor, const char *end)
+{
+	if (likely(end != NULL)) {
 		cursor->at = end + 1;
-		cursor->mark = mark + 2;
+		cursor->mark += 2;
 		return 0;
 	}
-	string->has_escapes = true;
-	reader->mark = mark + 1;
-	if (read_escapes(reader, string))
+	if (read_escapes(reader, cursor->mark))
 		return -1;
-	cursor->at = reader->at;
-	cursor->mark = reader->mark;
+	cursor_follow(cursor, reader);
 	return 0;
 }
 
-INLINE bool is_digit(char c)
+/* ---- numbers ---- */
+
+static bool is_digit(char c)
 {
 	return (unsigned char)(c - '0') < 10;
 }
 
-/* Without a loop over bytes: how many digits there are is another number each time, and would mislead its prediction. */
-INLINE void pass_digits(struct cursor *cursor)
+static const char *read_digits(struct json_reader *reader, const char *at)
 {
-	uint64_t others;
-	while (unlikely(!(others = word_non_digits(word_load(cursor->text + cursor->at)))))
-		cursor->at += 8;
-	cursor->at += (uint32_t)word_first(others);
+	if (!is_digit(*at)) {
+		(void)fail(reader, at, "no JSON number: digits are missing or a zero leads");
+		return NULL;
+	}
+	while (is_digit(*at))
+		at++;
+	return at;
 }
 
-INLINE int read_digits(struct json_reader *reader, struct cursor *cursor)
+/* -?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)? from `at` on: where it ends, or NULL. */
+static __attribute__((noinline)) const char *read_long_number(struct json_reader *reader, const char *at)
 {
-	if (unlikely(!is_digit(cursor->text[cursor->at])))
-		return fail(reader, cursor->at, "no JSON number: digits are missing or a zero leads");
-	pass_digits(cursor);
-	return 0;
+	at += *at == '-';
+	at = *at == '0' ? at + 1 : read_digits(reader, at);
+	if (at && *at == '.')
+		at = read_digits(reader, at + 1);
+	if (at && (*at | 0x20) == 'e') {
+		at++;
+		at = read_digits(reader, at + (*at == '+' || *at == '-'));
+	}
+	return at;
 }
 
-/* -?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)? from the cursor on. */
-INLINE int read_number(struct json_reader *reader, struct cursor *cursor)
+/* A number that begins with a digit: where it ends, NULL where none stands there. Without a loop over bytes: how many digits there are
+ * is another number each time, and would mislead its prediction. */
+INLINE const char *read_number(struct json_reader *reader, const char *at, uint32_t others)
 {
-	const char *text = cursor->text;
-	if (text[cursor->at] == '-')
-		cursor->at++;
-	if (text[cursor->at] == '0')
-		cursor->at++;
-	else if (read_digits(reader, cursor))
-		return -1;
-	if (text[cursor->at] == '.') {
-		cursor->at++;
-		if (read_digits(reader, cursor))
-			return -1;
+	const uint32_t whole = (uint32_t)__builtin_ctz(others);
+	uint32_t end = whole;
+	if (at[whole] == '.') {
+		end = (uint32_t)__builtin_ctz(others & (others - 1));
+		if (unlikely(end == whole + 1))
+			return read_long_number(reader, at);
 	}
-	if (unlikely((text[cursor->at] | 0x20) == 'e')) {
-		cursor->at++;
-		if (text[cursor->at] == '+' || text[cursor->at] == '-')
-			cursor->at++;
-		if (read_digits(reader, cursor))
-			return -1;
-	}
-	return 0;
+	if (unlikely(end >= 16 || (whole > 1 && *at == '0') || (at[end] | 0x20) == 'e'))
+		return read_long_number(reader, at);
+	return at + end;
 }
+
+/* ---- keys ---- */
 
 /* A key with escapes, resolved; the fieldset's keys are no longer than what is looked at here. */
 static __attribute__((noinline)) uint16_t child_by_escaped_key(const struct fieldset *fields, const struct fieldset_node *node,
-                                                               const char *text, const struct string *key)
+                                                               struct span key)
 {
 	char resolved[1024 + 8] = {0};
-	/* NOLINTNEXTLINE(clang-analyzer-core.UndefinedBinaryOperatorResult): read_string() has written it where it returned 0 */
-	if (key->len > 1024)
+	if (key.len > 1024)
 		return FIELDSET_NONE;
-	const size_t len = escape_resolve_json(resolved, (struct span){text + key->at, key->len});
+	const size_t len = escape_resolve_json(resolved, key);
 	return fieldset_child(fields, node, resolved, (uint32_t)len);
 }
 
@@ -195,133 +215,132 @@ static __attribute__((noinline)) uint16_t child_by_escaped_key(const struct fiel
 INLINE int read_key(struct json_reader *reader, struct cursor *cursor, const struct fieldset *fields,
                     const struct fieldset_node *node, uint16_t *location)
 {
-	struct string key;
-	if (unlikely(!is_at(cursor, '"')))
+	if (unlikely(!is_at(reader, cursor, '"')))
 		return fail(reader, cursor->at, "a key in double quotes is missing");
-	if (unlikely(read_string(reader, cursor, &key)))
+	const char *const begin = cursor->at + 1;
+	const char *const end = plain_string_end(cursor);
+	if (unlikely(read_string(reader, cursor, end)))
 		return -1;
+	const struct span key = {begin, (size_t)(cursor->at - 1 - begin)};
 	*location = FIELDSET_NONE;
-	if (node) {
-		if (likely(!key.has_escapes))
-			*location = fieldset_child(fields, node, cursor->text + key.at, key.len);
-		else
-			*location = child_by_escaped_key(fields, node, cursor->text, &key);
-	}
-	if (unlikely(!is_at(cursor, ':')))
+	if (node)
+		*location = end ? fieldset_child(fields, node, key.at, (uint32_t)key.len) : child_by_escaped_key(fields, node, key);
+	if (unlikely(!is_at(reader, cursor, ':')))
 		return fail(reader, cursor->at, "a colon is missing behind the key");
 	cursor->at++;
-	return 0;
-}
-
-static int fail_value(struct json_reader *reader, uint32_t at)
-{
-	return fail(reader, at, at >= reader->end ? "the line ends before the value is complete" : "no JSON value stands here");
-}
-
-/* true, false, null: the line's newline ends every comparison in time. */
-INLINE int read_word(struct json_reader *reader, struct cursor *cursor, struct lifecycle_event *event, uint16_t location)
-{
-	const char *at = cursor->text + cursor->at;
-	if (*at == 't' && memcmp(at, "true", 4) == 0) {
-		cursor->at += 4;
-		event_set(event, location, (struct value){at, 4, VALUE_TRUE, ESCAPES_NONE});
-		return 0;
-	}
-	if (*at == 'f' && memcmp(at, "false", 5) == 0) {
-		cursor->at += 5;
-		event_set(event, location, (struct value){at, 5, VALUE_FALSE, ESCAPES_NONE});
-		return 0;
-	}
-	if (*at == 'n' && memcmp(at, "null", 4) == 0) {
-		cursor->at += 4;
-		event_clear(event, location);
-		return 0;
-	}
-	return fail_value(reader, cursor->at);
-}
-
-/* What is no text, object or array. */
-INLINE int read_number_or_word(struct json_reader *reader, struct cursor *cursor, struct lifecycle_event *event, uint16_t location)
-{
-	const char *text = cursor->text;
-	const uint32_t start = cursor->at;
-	if (unlikely(!is_digit(text[start]) && text[start] != '-'))
-		return read_word(reader, cursor, event, location);
-	if (unlikely(read_number(reader, cursor)))
-		return -1;
-	event_set(event, location, (struct value){text + start, cursor->at - start, VALUE_NUMBER, ESCAPES_NONE});
-	return 0;
-}
-
-INLINE int read_text(struct json_reader *reader, struct cursor *cursor, struct lifecycle_event *event, uint16_t location)
-{
-	struct string string;
-	if (unlikely(read_string(reader, cursor, &string)))
-		return -1;
-	event_set(event, location, (struct value){cursor->text + string.at, string.len, VALUE_STRING,
-	                                          string.has_escapes ? ESCAPES_JSON : ESCAPES_NONE});
 	return 0;
 }
 
 /* Objects of which nothing is asked for. */
 static const char unknown_keys = 0;
 
-/* Two words in one register, where the machine has such. */
-typedef uint64_t pair __attribute__((vector_size(16)));
-
-INLINE pair pair_load(const void *at)
+INLINE bool guess_holds(const struct key_guess *guess, const void *keys, const char *at)
 {
-	pair words;
-	memcpy(&words, at, sizeof(words));
-	return words;
-}
-
-INLINE bool guess_holds(const struct key_guess *guess, const struct level *level, const char *at)
-{
-	const pair low = (pair_load(at) ^ pair_load(guess->bytes)) & pair_load(guess->mask);
-	const pair high = (pair_load(at + 16) ^ pair_load(guess->bytes + 2)) & pair_load(guess->mask + 2);
-	const pair difference = low | high;
-	return ((difference[0] | difference[1]) | ((uintptr_t)guess->level ^ (uintptr_t)level->keys)) == 0;
+	return (vector_equal(at, guess->bytes) | guess->beyond) == UINT32_MAX && guess->level == keys;
 }
 
 /* The key that began at `from` is read, up to its value. What has marks beside the key's quotes is no guess. */
-static __attribute__((noinline)) void guess_set(struct key_guess *guess, const struct level *level, const char *from, size_t len,
+static __attribute__((noinline)) void guess_set(struct key_guess *guess, const void *keys, const char *from, size_t len,
                                                 uint16_t location)
 {
-	char *const mask = (char *)guess->mask;
 	guess->level = NULL;
 	if (len > sizeof(guess->bytes))
 		return;
 	memcpy(guess->bytes, from, sizeof(guess->bytes));
-	memset(mask, 0xff, len);
-	memset(mask + len, 0, sizeof(guess->mask) - len);
-	guess->level = level->keys;
+	guess->beyond = len < 32 ? UINT32_MAX << len : 0;
+	guess->level = keys;
 	guess->location = location;
 	guess->len = (uint16_t)len;
 }
 
-/* Opens the object or array at the cursor as one more level. */
-INLINE int open_level(struct json_reader *reader, struct cursor *cursor, struct lifecycle_event *event, struct level *level,
-                      uint32_t depth, uint16_t location)
+/* What is no guess: the reader, which stands on the brace or comma before the key, is left on the value. Its location, or -1. */
+static __attribute__((noinline)) int read_key_slowly(struct json_reader *reader, const struct lifecycle_event *event,
+                                                     const struct level *level, struct key_guess *guess)
 {
-	const struct fieldset_node *node = &event->fields->nodes[location];
-	if (unlikely(reader->outer + depth == JSON_DEPTH_MAX))
-		return fail(reader, cursor->at, "nested more than 128 levels deep");
-	level->is_array = cursor->text[cursor->at] == '[';
-	level->index = 0;
-	level->node = (location == FIELDSET_NONE && depth) || !node->table ? NULL : node;
-	level->keys = level->is_array ? NULL : level->node ? (const void *)level->node : &unknown_keys;
-	event_set(event, location, (struct value){cursor->text + cursor->at, 0, level->is_array ? VALUE_ARRAY : VALUE_OBJECT,
-	                                          ESCAPES_NONE});
-	cursor->at++;
+	uint16_t location = FIELDSET_NONE;
+	struct cursor cursor = {.text = reader->text, .at = reader->text + reader->at, .mark = reader->mark};
+	const uint32_t *const mark = reader->mark;
+	const char *const from = cursor.at++;
+	if (read_key(reader, &cursor, event->fields, level->node, &location))
+		return -1;
+	while (*cursor.at == ' ')
+		cursor.at++;
+	if (cursor.mark == mark + 2)
+		guess_set(guess, level->keys, from, (size_t)(cursor.at - from), location);
+	reader->at = (uint32_t)(cursor.at - cursor.text);
+	reader->mark = cursor.mark;
+	return location;
+}
+
+/* ---- values ---- */
+
+static int fail_value(struct json_reader *reader, const char *at)
+{
+	return fail(reader, at, is_beyond(reader, at) ? "the line ends before the value is complete" : "no JSON value stands here");
+}
+
+/* true, false, null: the line's newline ends every comparison in time. */
+INLINE int read_word(struct json_reader *reader, struct cursor *cursor, uint32_t location)
+{
+	const char *at = cursor->at;
+	if (*at == 't' && memcmp(at, "true", 4) == 0) {
+		cursor->at += 4;
+		keep(cursor, location, (struct value){at, 4, VALUE_TRUE, ESCAPES_NONE});
+		return 0;
+	}
+	if (*at == 'f' && memcmp(at, "false", 5) == 0) {
+		cursor->at += 5;
+		keep(cursor, location, (struct value){at, 5, VALUE_FALSE, ESCAPES_NONE});
+		return 0;
+	}
+	if (*at == 'n' && memcmp(at, "null", 4) == 0) {
+		cursor->at += 4;
+		cursor->present[location] = false;
+		return 0;
+	}
+	return fail_value(reader, at);
+}
+
+INLINE int keep_number(struct cursor *cursor, uint32_t location, const char *end)
+{
+	const char *const at = cursor->at;
+	if (unlikely(!end))
+		return -1;
+	cursor->at = end;
+	keep(cursor, location, (struct value){at, (uint32_t)(end - at), VALUE_NUMBER, ESCAPES_NONE});
 	return 0;
 }
 
-static int fail_between(struct json_reader *reader, uint32_t at, const struct level *level)
+INLINE int keep_text(struct json_reader *reader, struct cursor *cursor, uint32_t location)
 {
-	if (at >= reader->end)
-		return fail(reader, at, level->is_array ? "the array is not closed" : "the object is not closed");
-	return fail(reader, at, level->is_array ? "a comma or ] is missing" : "a comma or } is missing");
+	const char *const begin = cursor->at + 1;
+	const char *const end = plain_string_end(cursor);
+	if (unlikely(read_string(reader, cursor, end)))
+		return -1;
+	if (likely(end != NULL))
+		keep(cursor, location, (struct value){begin, (uint32_t)(end - begin), VALUE_STRING, ESCAPES_NONE});
+	else
+		keep(cursor, location, (struct value){begin, (uint32_t)(cursor->at - 1 - begin), VALUE_STRING, ESCAPES_JSON});
+	return 0;
+}
+
+/* Opens the object or array at the cursor as one more level. */
+INLINE void open_level(struct cursor *cursor, const struct fieldset *fields, struct level *level, bool is_outermost, uint32_t location)
+{
+	const struct fieldset_node *node = &fields->nodes[location];
+	const bool is_array = *cursor->at == '[';
+	level->index = 0;
+	level->node = (location == FIELDSET_NONE && !is_outermost) || !node->table ? NULL : node;
+	level->keys = is_array ? NULL : level->node ? (const void *)level->node : &unknown_keys;
+	keep(cursor, location, (struct value){cursor->at, 0, is_array ? VALUE_ARRAY : VALUE_OBJECT, ESCAPES_NONE});
+	cursor->at++;
+}
+
+static int fail_between(struct json_reader *reader, const char *at, bool is_array)
+{
+	if (is_beyond(reader, at))
+		return fail(reader, at, is_array ? "the array is not closed" : "the object is not closed");
+	return fail(reader, at, is_array ? "a comma or ] is missing" : "a comma or } is missing");
 }
 
 INLINE uint16_t element_location(const struct fieldset *fields, const struct level *level)
@@ -333,80 +352,100 @@ int json_read_event(struct json_reader *reader, struct lifecycle_event *event)
 {
 	struct level levels[JSON_DEPTH_MAX];
 	const struct fieldset *const fields = event->fields;
-	const char *const text = reader->text;
-	struct cursor cursor = {text, reader->mark, reader->at};
+	struct cursor cursor = {reader->text, reader->text + reader->at, reader->mark, event->values, event->present};
 	struct level *top = levels;
+	const void *keys; /* those of the top level */
 	struct key_guess *guess = event->guesses;
 	struct key_guess *const last_guess = guess + KEY_GUESSES - 1; /* of all further keys */
-	uint16_t location = 0;
+	uint32_t location = 0;
 
-	while (*cursor.mark < cursor.at) /* tabs and carriage returns before the brace */
+	while (unlikely(cursor.text + *cursor.mark < cursor.at)) /* tabs and carriage returns before the brace */
 		cursor.mark++;
-	if (unlikely(open_level(reader, &cursor, event, top, 0, location)))
-		return -1;
-	if (unlikely(text[cursor.at] != '"') && is_at(&cursor, '}'))
+	open_level(&cursor, fields, top, true, location);
+	keys = top->keys;
+	if (unlikely(*cursor.at != '"') && is_at(reader, &cursor, '}'))
 		goto close;
 key:
 	/* From the brace or comma on, so that one is never taken for the other. */
-	if (likely(guess_holds(guess, top, text + cursor.at - 1))) {
-		cursor.at += guess->len - 1u;
+	if (likely(guess_holds(guess, keys, cursor.at - 1))) {
+		cursor.at += guess->len - 1;
 		cursor.mark += 2;
 		location = guess->location;
 	} else {
-		const struct cursor from = {text, cursor.mark, cursor.at - 1};
-		if (unlikely(read_key(reader, &cursor, fields, top->node, &location)))
+		reader->at = (uint32_t)(cursor.at - 1 - cursor.text);
+		reader->mark = cursor.mark;
+		const int found = read_key_slowly(reader, event, top, guess);
+		if (unlikely(found < 0))
 			return -1;
-		while (text[cursor.at] == ' ')
-			cursor.at++;
-		if (cursor.mark == from.mark + 2)
-			guess_set(guess, top, text + from.at, cursor.at - from.at, location);
+		location = (uint32_t)found;
+		cursor_follow(&cursor, reader);
 	}
-	guess += guess < last_guess;
+	if (likely(guess < last_guess))
+		guess++;
 value:
 	/* A key that came before: what was kept below it is gone too. */
-	if (unlikely(location != FIELDSET_NONE && event_has(event, location)))
+	if (cursor.present[location] && unlikely(location != FIELDSET_NONE))
 		event_clear_below(event, &fields->nodes[location]);
 scalar:
-	if (likely(text[cursor.at] == '"')) {
-		if (unlikely(read_text(reader, &cursor, event, location)))
+	if (likely(*cursor.at == '"')) {
+		if (unlikely(keep_text(reader, &cursor, location)))
 			return -1;
-	} else if (unlikely((text[cursor.at] | 0x20) == '{')) { /* { or [, which differ in that bit */
-		top++;
-		if (unlikely(open_level(reader, &cursor, event, top, (uint32_t)(top - levels), location)))
+	} else {
+		const uint32_t others = ~vector_digits(cursor.at); /* some are always set: there are 16 beyond */
+		if (unlikely(others & 1))
+			goto other;
+		if (unlikely(keep_number(&cursor, location, read_number(reader, cursor.at, others))))
 			return -1;
-		if (is_at(&cursor, top->is_array ? ']' : '}'))
-			goto close;
-		if (!top->is_array)
-			goto key;
-		location = element_location(fields, top);
-		goto value;
-	} else if (unlikely(is_blank(text[cursor.at]))) {
-		pass_blanks(&cursor);
-		goto scalar;
-	} else if (unlikely(read_number_or_word(reader, &cursor, event, location))) {
-		return -1;
 	}
 next:
-	if (likely(is_at(&cursor, ','))) {
+	if (likely(*cursor.at == ',')) {
 		cursor.at++;
-		if (likely(!top->is_array))
+		if (likely(keys != NULL))
 			goto key;
 		top->index++;
 		location = element_location(fields, top);
 		goto value;
 	}
-	if (unlikely(text[cursor.at] != (top->is_array ? ']' : '}')))
-		return fail_between(reader, cursor.at, top);
+	if (unlikely(*cursor.at != (keys ? '}' : ']'))) {
+		if (!is_blank(*cursor.at))
+			return fail_between(reader, cursor.at, keys == NULL);
+		pass_blanks(reader, &cursor);
+		goto next;
+	}
 close:
 	cursor.at++;
-	if (top-- != levels)
-		goto next;
-	reader->at = cursor.at;
-	reader->mark = cursor.mark;
-	return 0;
+	if (likely(top == levels)) {
+		reader->at = (uint32_t)(cursor.at - cursor.text);
+		reader->mark = cursor.mark;
+		return 0;
+	}
+	top--;
+	keys = top->keys;
+	goto next;
+other: /* neither a text nor a digit */
+	if (*cursor.at == '{' || *cursor.at == '[') {
+		top++;
+		if (reader->outer + (uint32_t)(top - levels) == JSON_DEPTH_MAX)
+			return fail(reader, cursor.at, "nested more than 128 levels deep");
+		open_level(&cursor, fields, top, false, location);
+		keys = top->keys;
+		if (is_at(reader, &cursor, keys ? '}' : ']'))
+			goto close;
+		if (keys)
+			goto key;
+		location = element_location(fields, top);
+		goto value;
+	}
+	if (is_blank(*cursor.at)) {
+		pass_blanks(reader, &cursor);
+		goto scalar;
+	}
+	if (*cursor.at == '-' ? keep_number(&cursor, location, read_long_number(reader, cursor.at)) : read_word(reader, &cursor, location))
+		return -1;
+	goto next;
 }
 
-bool json_at_end(struct json_reader *reader)
+bool json_at_end_behind_blanks(struct json_reader *reader)
 {
 	skip_blanks(reader);
 	return reader->at >= reader->end;
@@ -432,7 +471,7 @@ int64_t json_check_batch(struct json_reader *reader)
 	for (;;) {
 		skip_blanks(reader);
 		if (reader->text[reader->at] != '{')
-			return fail(reader, reader->at, "a batch is an array of objects: an object is missing here");
+			return fail_at(reader, reader->at, "a batch is an array of objects: an object is missing here");
 		if (json_read_event(reader, &event))
 			return -1;
 		count++;
@@ -442,7 +481,7 @@ int64_t json_check_batch(struct json_reader *reader)
 			return count;
 		}
 		if (reader->text[reader->at] != ',')
-			return fail(reader, reader->at, "the batch is not closed: a comma or ] is missing");
+			return fail_at(reader, reader->at, "the batch is not closed: a comma or ] is missing");
 		reader->at++;
 	}
 }

@@ -27,7 +27,13 @@ int64_t json_check_batch(struct json_reader *reader) __attribute__((warn_unused_
  * left. */
 bool json_next_element(struct json_reader *reader);
 
+/* The slow part of the next one: passes blanks first. */
+bool json_at_end_behind_blanks(struct json_reader *reader);
+
 /* Whether nothing but blanks stands behind reader->at. */
-bool json_at_end(struct json_reader *reader);
+static inline bool json_at_end(struct json_reader *reader)
+{
+	return __builtin_expect(reader->at >= reader->end, 1) || json_at_end_behind_blanks(reader);
+}
 
 #endif
