@@ -48,21 +48,21 @@ static inline char *line_put_tags(struct renderer *renderer, uint16_t output, co
 	return end;
 }
 
-static inline char *line_put(struct renderer *renderer, uint16_t output, const struct reading *reading, struct span head,
-                             struct span value, char *out)
+static inline __attribute__((always_inline)) char *line_put(struct renderer *renderer, uint16_t output,
+                                                            const struct metric *metric, struct span head, struct span value,
+                                                            struct span type, struct span rate, char *out)
 {
 	const struct wire *wire = &renderer->wires[output];
-	const struct metric *metric = reading->metric;
 	out = put(out, head);
 	if (unlikely(wire->has_tags_in_name))
 		out = render_name_tags(renderer, metric, out - head.len, out);
 	if (wire->has_tags_before_value)
-		out = line_put_tags(renderer, output, metric, out);
+		out = render_tags(renderer, output, metric, out);
 	*out++ = ':';
 	out = put(out, value);
-	out = put(out, unlikely(reading->type.at) ? render_type(wire, reading) : wire->type[metric->kind]);
-	if (unlikely(reading->rate.len))
-		out = put(out, reading->rate);
+	out = put(out, type);
+	if (unlikely(rate.len))
+		out = put(out, rate);
 	if (wire->has_tags_after_value)
 		out = line_put_tags(renderer, output, metric, out);
 	return unlikely(wire->suffix.len) ? put(out, wire->suffix) : out;

@@ -55,6 +55,18 @@ bool render_admits_name(struct renderer *renderer, struct span name)
 	return false;
 }
 
+char *render_tags(struct renderer *renderer, uint16_t output, const struct metric *metric, char *out)
+{
+	return line_put_tags(renderer, output, metric, out);
+}
+
+static __attribute__((noinline)) char *put_line(struct renderer *renderer, uint16_t output, const struct reading *reading,
+                                                struct span head, struct span value, char *out)
+{
+	const struct span type = render_type(&renderer->wires[output], reading);
+	return line_put(renderer, output, reading->metric, head, value, type, reading->rate, out);
+}
+
 size_t render_line(struct renderer *renderer, uint16_t output, const struct reading *reading, struct span head, char *out)
 {
 	const struct wire *wire = &renderer->wires[output];
@@ -64,10 +76,10 @@ size_t render_line(struct renderer *renderer, uint16_t output, const struct read
 	if (reading->metric->kind == METRIC_SERVICE_CHECK)
 		return render_service_check(renderer, output, reading, head, out);
 	if (reading->metric->kind == METRIC_GAUGE && reading->is_negative && wire->has_signed_gauges) {
-		end = line_put(renderer, output, reading, head, (struct span){zero, 1}, end);
+		end = put_line(renderer, output, reading, head, (struct span){zero, 1}, end);
 		*end++ = '\n';
 	}
-	return (size_t)(line_put(renderer, output, reading, head, reading->value, end) - out);
+	return (size_t)(put_line(renderer, output, reading, head, reading->value, end) - out);
 }
 
 static int init_guards(struct renderer *renderer, enum dialect dialect)

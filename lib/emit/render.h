@@ -72,6 +72,8 @@ size_t renderer_memory(const struct mapping *mapping);
 char *render_own_tags(struct renderer *renderer, uint16_t output, const struct metric *metric, char *out);
 /* Those behind them, into the output's tail. */
 void render_tail(struct renderer *renderer, uint16_t output, struct tag_range rule_tags);
+/* All tags of a line, with what opens and closes them: line_put_tags() of line.h, where it need not be inlined. */
+char *render_tags(struct renderer *renderer, uint16_t output, const struct metric *metric, char *out);
 /* tags_in_name: `.fetch.nightly`, absent ones as none: one segment for each key, at the place of the first tag that has it. The
  * name begins at `name`, and is cut where it becomes too long. */
 char *render_name_tags(struct renderer *renderer, const struct metric *metric, char *name, char *out);

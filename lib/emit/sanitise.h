@@ -31,8 +31,9 @@ size_t sanitise(char *out, const struct sanitiser *sanitiser, struct span text, 
 /* One bit for each of the bytes that may have to be replaced. */
 static inline unsigned sanitise_suspects(const struct sanitiser *sanitiser, __m128i bytes)
 {
-	/* Signed, so that control bytes and those from 128 on are both below the blank. */
-	__m128i bad = _mm_or_si128(_mm_cmplt_epi8(bytes, _mm_set1_epi8(0x20)), _mm_cmpeq_epi8(bytes, _mm_set1_epi8(0x7f)));
+	/* Signed and one more, so that control bytes, 127 and those from 128 on are all below the blank's successor. */
+	const __m128i next = _mm_add_epi8(bytes, _mm_set1_epi8(1));
+	__m128i bad = _mm_cmpgt_epi8(_mm_set1_epi8(0x21), next);
 	const __m128i *reserved = (const __m128i *)(const void *)sanitiser->reserved;
 	bad = _mm_or_si128(bad, _mm_or_si128(_mm_cmpeq_epi8(bytes, reserved[0]), _mm_cmpeq_epi8(bytes, reserved[1])));
 	for (unsigned i = 2; i < sanitiser->reserved_count; i++)
@@ -41,22 +42,20 @@ static inline unsigned sanitise_suspects(const struct sanitiser *sanitiser, __m1
 }
 #endif
 
-/* The same where SCAN_PAD bytes behind the text may be read: most values are short, and nothing in them is replaced. */
-static inline size_t sanitise_padded(char *out, const struct sanitiser *sanitiser, struct span text, size_t limit)
+/* Writes a text of up to 32 bytes that has SCAN_PAD bytes behind it, where nothing in it is replaced, as in most; false of any
+ * other. */
+static inline bool sanitise_short(char *out, const struct sanitiser *sanitiser, struct span text, size_t limit)
 {
 #ifdef __SSE2__
-	if (__builtin_expect(text.len <= 32 && text.len <= limit, 1)) {
-		const __m128i low = _mm_loadu_si128((const __m128i *)(const void *)text.at);
-		const __m128i high = _mm_loadu_si128((const __m128i *)(const void *)(text.at + 16));
-		const uint64_t suspects = sanitise_suspects(sanitiser, low) | (uint64_t)sanitise_suspects(sanitiser, high) << 16;
-		if (__builtin_expect((suspects & (((uint64_t)1 << text.len) - 1)) == 0, 1)) {
-			_mm_storeu_si128((__m128i *)(void *)out, low);
-			_mm_storeu_si128((__m128i *)(void *)(out + 16), high);
-			return text.len;
-		}
-	}
+	const __m128i low = _mm_loadu_si128((const __m128i *)(const void *)text.at);
+	const __m128i high = _mm_loadu_si128((const __m128i *)(const void *)(text.at + 16));
+	const uint64_t suspects = sanitise_suspects(sanitiser, low) | (uint64_t)sanitise_suspects(sanitiser, high) << 16;
+	_mm_storeu_si128((__m128i *)(void *)out, low);
+	_mm_storeu_si128((__m128i *)(void *)(out + 16), high);
+	return text.len <= 32 && text.len <= limit && (suspects & (((uint64_t)1 << text.len) - 1)) == 0;
+#else
+	return text.len <= 32 && sanitise(out, sanitiser, text, limit) == text.len && memcmp(out, text.at, text.len) == 0;
 #endif
-	return sanitise(out, sanitiser, text, limit);
 }
 
 /* A metric's name: every byte outside A-Za-z0-9_.- becomes `_`. */

@@ -2,6 +2,8 @@
 #include "emit/line.h"
 #include "emit/render_inside.h"
 
+#define INLINE static inline __attribute__((always_inline))
+
 const struct span render_other = {"__other__", 9};
 
 /* The keys that a line has so far: of one key the first tag counts. */
@@ -58,12 +60,12 @@ static __attribute__((noinline)) size_t replace_value(struct renderer *renderer,
 	return render_other.len;
 }
 
-/* The length of what is sent: the value itself, or what stands for it. */
-static inline size_t guard_value(struct renderer *renderer, struct guard *guards, uint16_t key, char *value, size_t len)
+/* The length of what is sent: the value itself, or what stands for it. text: the value once more, there or where it came from. */
+static inline size_t guard_value(struct renderer *renderer, struct guard *guards, uint16_t key, struct span text, char *value)
 {
 	struct guard *guard = &guards[key];
-	if (likely(guard_admits(guard, hash_padded(&renderer->hash_key, (struct span){value, len}))))
-		return len;
+	if (likely(guard_admits(guard, hash_padded(&renderer->hash_key, text))))
+		return text.len;
 	return replace_value(renderer, guard, key, value);
 }
 
@@ -78,21 +80,26 @@ static __attribute__((noinline)) size_t put_value_slowly(struct renderer *render
 		return render_template(renderer, &step->tag->value, wire->values, out, renderer->tag_length);
 	if (!subject_text(renderer->subject, step->field, &text))
 		return 0;
-	return sanitise_padded(out, wire->values, text, renderer->tag_length);
+	if (likely(sanitise_short(out, wire->values, text, renderer->tag_length)))
+		return text.len;
+	return sanitise(out, wire->values, text, renderer->tag_length);
 }
 
-static inline size_t put_value(struct renderer *renderer, const struct wire *wire, const struct tag_step *step, char *out)
+/* Gives the same text elsewhere, where nobody has to wait for what was just written. */
+INLINE struct span put_value(struct renderer *renderer, const struct wire *wire, const struct tag_step *step, char *out)
 {
 	const struct lifecycle_event *event = renderer->subject->event;
 	const struct value *value = &event->values[step->location];
 	if (likely(step->kind == TAG_STEP_PAYLOAD && event_has(event, step->location) && value->type < VALUE_OBJECT &&
-	           value->escapes == ESCAPES_NONE))
-		return sanitise_padded(out, wire->values, (struct span){value->at, value->len}, renderer->tag_length);
-	return put_value_slowly(renderer, wire, step, out);
+	           value->escapes == ESCAPES_NONE)) {
+		const struct span text = {value->at, value->len};
+		if (likely(sanitise_short(out, wire->values, text, renderer->tag_length)))
+			return text;
+	}
+	return (struct span){out, put_value_slowly(renderer, wire, step, out)};
 }
 
-static inline __attribute__((always_inline)) char *put_list(struct renderer *renderer, const struct wire *wire,
-                                                            struct tag_range list, char *out, struct seen *seen)
+INLINE char *put_list(struct renderer *renderer, const struct wire *wire, struct tag_range list, char *out, struct seen *seen)
 {
 	const struct tag_step *step = wire->steps + list.first;
 	for (const struct tag_step *end = step + list.count; step < end; step++) {
@@ -100,10 +107,10 @@ static inline __attribute__((always_inline)) char *put_list(struct renderer *ren
 			continue;
 		char *value = put(out, (struct span){step->head, step->head_len});
 		if (step->kind != TAG_STEP_CONSTANT) {
-			const size_t len = put_value(renderer, wire, step, value);
-			if (unlikely(len == 0))
+			const struct span text = put_value(renderer, wire, step, value);
+			if (unlikely(text.len == 0))
 				continue;
-			value += guard_value(renderer, wire->guards, step->key, value, len);
+			value += guard_value(renderer, wire->guards, step->key, text, value);
 		}
 		seen->keys[seen->count++] = step->key;
 		out = value;
@@ -111,13 +118,28 @@ static inline __attribute__((always_inline)) char *put_list(struct renderer *ren
 	return out;
 }
 
-/* The tags behind a metric's own. */
-static char *put_tail(struct renderer *renderer, const struct wire *wire, struct tag_range rule_tags, char *out, struct seen *seen)
+/* Where it is not all that a line has. */
+static __attribute__((noinline)) char *put_further(struct renderer *renderer, const struct wire *wire, struct tag_range list, char *out,
+                                                   struct seen *seen)
 {
-	const struct tag_range lists[] = {rule_tags, tag_range(renderer->input_tags), tag_range(&renderer->mapping->tags),
-	                                  tag_range(&wire->form->tags)};
+	return put_list(renderer, wire, list, out, seen);
+}
+
+/* Those of the input, the configuration and the output. */
+static __attribute__((noinline)) char *put_common(struct renderer *renderer, const struct wire *wire, char *out, struct seen *seen)
+{
+	const struct tag_list *const lists[] = {renderer->input_tags, &renderer->mapping->tags, &wire->form->tags};
 	for (size_t i = 0; i < ARRAY_LEN(lists); i++)
-		out = put_list(renderer, wire, lists[i], out, seen);
+		out = put_further(renderer, wire, tag_range(lists[i]), out, seen);
+	return out;
+}
+
+/* The tags behind a metric's own. */
+static inline char *put_tail(struct renderer *renderer, const struct wire *wire, struct tag_range rule_tags, char *out, struct seen *seen)
+{
+	out = put_list(renderer, wire, rule_tags, out, seen);
+	if (renderer->input_tags->count || renderer->mapping->tags.count || wire->form->tags.count)
+		out = put_common(renderer, wire, out, seen);
 	return out;
 }
 
@@ -199,7 +221,7 @@ char *render_own_tags(struct renderer *renderer, uint16_t output, const struct m
 	const struct wire *wire = &renderer->wires[output];
 	struct seen seen;
 	seen.count = 0;
-	out = put_list(renderer, wire, tag_range(&metric->tags), out, &seen);
+	out = put_further(renderer, wire, tag_range(&metric->tags), out, &seen);
 	if (metric->kind == METRIC_RELAY)
 		out = put_relayed(renderer, wire, out, &seen);
 	return metric->shares_tail ? out : put_tail(renderer, wire, metric->rule_tags, out, &seen);
@@ -228,7 +250,7 @@ static size_t put_segment(struct renderer *renderer, const struct tag *tag, char
 	else
 		len = render_template(renderer, &tag->value, sanitiser, out, limit);
 	len = sanitise_name_value(out, (struct span){out, len});
-	return len == 0 || tag->is_constant ? len : guard_value(renderer, renderer->tag_guards[DIALECT_STATSD], tag->key, out, len);
+	return len == 0 || tag->is_constant ? len : guard_value(renderer, renderer->tag_guards[DIALECT_STATSD], tag->key, (struct span){out, len}, out);
 }
 
 /* The first that is there of those in list, from `from` on, that have this key. */

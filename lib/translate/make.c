@@ -5,6 +5,8 @@
 #include "translate/reading.h"
 #include "translate/translator.h"
 
+#define INLINE static inline __attribute__((always_inline))
+
 /* ---- metric -> datagrams ---- */
 
 /* xorshift64* (Vigna, "An experimental exploration of Marsaglia's xorshift generators", 2016); the upper half. */
@@ -45,54 +47,45 @@ enum line_fate make_commit(struct translator *translator, uint16_t output, size_
 	return LINE_PACKED;
 }
 
-/* Events, service checks and negative gauges take longer ways. */
-static inline size_t render(struct renderer *renderer, uint16_t output, const struct plan_metric *plan,
-                            const struct reading *reading, char *out)
-{
-	const struct span head = {plan->heads[output].at, plan->heads[output].len};
-	if (unlikely(reading->is_negative || plan->is_special))
-		return render_line(renderer, output, reading, head, out);
-	return (size_t)(line_put(renderer, output, reading, head, reading->value, out) - out);
-}
-
-static inline enum line_fate pack(struct translator *translator, uint16_t output, const struct plan_metric *plan,
-                                  const struct reading *reading, struct span *line)
+/* The room for a line: the end of the open datagram, or where make_reserve() finds some. */
+INLINE char *reserve(struct translator *translator, uint16_t output)
 {
 	struct packer *packer = translator->packers[output];
-	if (unlikely(!packer_has_room(packer) || packer_is_blocked(packer))) {
-		char *out = make_reserve(translator, output);
-		if (!out)
-			return LINE_NO_ROOM;
-	}
-	char *out = packer->buffer + packer->used;
-	const size_t len = render(&translator->renderer, output, plan, reading, out);
-	if (unlikely(len > LINE_OUT_MAX))
-		return make_commit(translator, output, len, line);
-	packer_commit(packer, len);
-	*line = (struct span){packer->buffer + packer->used - len - 1, len};
-	return LINE_PACKED;
+	if (unlikely(!packer_has_room(packer) || packer_is_blocked(packer)))
+		return make_reserve(translator, output);
+	return packer->buffer + packer->used;
+}
+
+static enum line_fate pack(struct translator *translator, uint16_t output, const struct plan_metric *plan, const struct reading *reading,
+                           struct span *line)
+{
+	const struct span head = {plan->heads[output].at, plan->heads[output].len};
+	char *out = reserve(translator, output);
+	if (!out)
+		return LINE_NO_ROOM;
+	return make_commit(translator, output, render_line(&translator->renderer, output, reading, head, out), line);
 }
 
 /* What becomes of a metric that an output does not filter by its name. */
-static inline enum line_fate send(struct translator *translator, uint16_t output, const struct plan_metric *plan,
-                                  const struct reading *reading, bool is_out, struct span *line)
+static enum line_fate send(struct translator *translator, uint16_t output, const struct plan_metric *plan,
+                           const struct reading *reading, bool is_out, struct span *line)
 {
 	struct output_accounts *account = &translator->accounts->outputs[output];
-	if (unlikely(reading->is_negative) && span_is(render_type(&translator->renderer.wires[output], reading), "|ms")) {
+	if (reading->is_negative && span_is(render_type(&translator->renderer.wires[output], reading), "|ms")) {
 		account->filtered++;
 		return LINE_NEGATIVE;
 	}
-	if (unlikely(is_out)) {
+	if (is_out) {
 		account->sampled_out++;
 		return LINE_SAMPLED_OUT;
 	}
 	return pack(translator, output, plan, reading, line);
 }
 
-/* Inlined where trace is known to be NULL. */
-static inline __attribute__((always_inline)) void emit(struct translator *translator, const struct plan_metric *plan,
-                                                       const struct reading *reading, const struct trace *trace)
+/* Any reading, and whoever follows it is told. */
+static __attribute__((noinline)) void emit(struct translator *translator, const struct plan_metric *plan, const struct reading *reading)
 {
+	const struct trace *const trace = translator->trace;
 	const bool is_out = plan->metric->is_sampled && is_sampled_out(translator, plan->metric);
 	const uint16_t count = translator->mapping->output_count;
 	for (uint16_t i = 0; i < count; i++) {
@@ -106,6 +99,37 @@ static inline __attribute__((always_inline)) void emit(struct translator *transl
 			fate = send(translator, i, plan, reading, is_out, &line);
 		if (trace && trace->line)
 			trace->line(trace->context, i, fate, line);
+	}
+}
+
+/* A plain one, which nobody follows: neither negative nor relayed, no DogStatsD event or service check. */
+INLINE void emit_plainly(struct translator *translator, const struct plan_metric *plan, struct span value)
+{
+	const struct metric *const metric = plan->metric;
+	const bool is_out = metric->is_sampled && is_sampled_out(translator, metric);
+	const uint16_t count = translator->mapping->output_count;
+	for (uint16_t i = 0; i < count; i++) {
+		struct output_accounts *account = &translator->accounts->outputs[i];
+		const struct span head = {plan->heads[i].at, plan->heads[i].len};
+		account->made++;
+		if (unlikely(plan->filtered >> i & 1)) {
+			account->filtered++;
+			continue;
+		}
+		if (unlikely(is_out)) {
+			account->sampled_out++;
+			continue;
+		}
+		char *const out = reserve(translator, i);
+		if (unlikely(!out))
+			continue;
+		const struct span type = translator->renderer.wires[i].type[metric->kind];
+		const size_t len = (size_t)(line_put(&translator->renderer, i, metric, head, value, type, reading_rate(metric), out) - out);
+		struct span line;
+		if (unlikely(len > LINE_OUT_MAX))
+			(void)make_commit(translator, i, len, &line);
+		else
+			packer_commit(translator->packers[i], len);
 	}
 }
 
@@ -140,42 +164,54 @@ static inline bool has_name(struct translator *translator, struct plan_metric *p
 	return plan->name != PLAN_NAME_NONE && name_metric(translator, plan);
 }
 
-static inline bool skip_metric(struct translator *translator, const struct metric *metric, enum skip skip, const struct trace *trace)
+/* A metric in whatever way it takes, and whoever follows it is told. */
+static __attribute__((noinline)) bool make_metric(struct translator *translator, struct plan_metric *plan)
 {
-	translator->accounts->skipped[skip]++;
-	if (trace && trace->metric)
-		trace->metric(trace->context, metric, METRIC_SKIPPED, skip, NULL);
-	return false;
-}
-
-static inline __attribute__((always_inline)) bool make_metric(struct translator *translator, struct plan_metric *plan,
-                                                              const struct trace *trace)
-{
-	const struct metric *metric = plan->metric;
+	const struct trace *const trace = translator->trace;
+	const struct metric *const metric = plan->metric;
 	struct reading reading;
-	enum skip skip;
-	if (metric->has_conditions) {
-		const struct condition *failed = subject_fails(&translator->subject, &metric->when);
-		if (failed && trace && trace->metric)
+	enum skip skip = SKIP_NAME;
+	const struct condition *const failed = subject_fails(&translator->subject, &metric->when);
+	bool is_made = false;
+	if (failed) {
+		if (trace && trace->metric)
 			trace->metric(trace->context, metric, METRIC_CONDITION, SKIP_ABSENT, failed);
-		if (failed)
-			return false;
+		return false;
 	}
 	if (metric->value.is_constant)
 		reading_constant(&reading, metric);
-	else if (reading_take(&reading, metric, &translator->subject, translator->value_text, &skip))
-		return skip_metric(translator, metric, skip, trace);
-	if (!has_name(translator, plan))
-		return skip_metric(translator, metric, SKIP_NAME, trace);
+	if (metric->value.is_constant || reading_take(&reading, metric, &translator->subject, translator->value_text, &skip) == 0)
+		is_made = has_name(translator, plan);
 	if (trace && trace->metric)
-		trace->metric(trace->context, metric, METRIC_MADE, SKIP_ABSENT, NULL);
-	emit(translator, plan, &reading, trace);
+		trace->metric(trace->context, metric, is_made ? METRIC_MADE : METRIC_SKIPPED, is_made ? SKIP_ABSENT : skip, NULL);
+	if (is_made)
+		emit(translator, plan, &reading);
+	else
+		translator->accounts->skipped[skip]++;
+	return is_made;
+}
+
+/* What most metrics are: a constant or a short number, without conditions. */
+INLINE bool make_metric_plainly(struct translator *translator, struct plan_metric *plan)
+{
+	const struct metric *const metric = plan->metric;
+	struct span value = metric->value.constant;
+	if (unlikely(plan->is_special || metric->has_conditions))
+		return make_metric(translator, plan);
+	if (!metric->value.is_constant && unlikely(!reading_take_short(metric, &translator->subject, translator->value_text, &value)))
+		return make_metric(translator, plan);
+	if (unlikely(!has_name(translator, plan))) {
+		translator->accounts->skipped[SKIP_NAME]++;
+		return false;
+	}
+	emit_plainly(translator, plan, value);
 	return true;
 }
 
-static inline __attribute__((always_inline)) uint32_t make_all(struct translator *translator, const struct plan *plan,
-                                                               const struct trace *trace)
+/* Inlined twice: where nobody follows it, and where somebody does. */
+INLINE uint32_t make_all(struct translator *translator, const struct plan *plan, bool is_traced)
 {
+	const struct trace *const trace = is_traced ? translator->trace : NULL;
 	uint32_t made = 0;
 	for (const struct plan_rule *step = plan->rules, *end = step + plan->rule_count; step < end; step++) {
 		translator->accounts->rule_matches[step->account]++;
@@ -183,21 +219,21 @@ static inline __attribute__((always_inline)) uint32_t make_all(struct translator
 		if (trace && trace->rule)
 			trace->rule(trace->context, step->rule);
 		for (struct plan_metric *metric = step->metrics, *last = metric + step->metric_count; metric < last; metric++)
-			made += make_metric(translator, metric, trace);
+			made += is_traced ? make_metric(translator, metric) : make_metric_plainly(translator, metric);
 	}
 	return made;
 }
 
 static __attribute__((noinline)) uint32_t make_all_traced(struct translator *translator, const struct plan *plan)
 {
-	return make_all(translator, plan, translator->trace);
+	return make_all(translator, plan, true);
 }
 
 enum outcome make_metrics(struct translator *translator, struct plan *plan)
 {
 	if (plan->rule_count == 0)
 		return OUTCOME_UNMAPPED;
-	const uint32_t made = translator->trace ? make_all_traced(translator, plan) : make_all(translator, plan, NULL);
+	const uint32_t made = translator->trace ? make_all_traced(translator, plan) : make_all(translator, plan, false);
 	if (likely(made))
 		return plan->is_fallback ? OUTCOME_FALLBACK : OUTCOME_MAPPED;
 	return plan->is_dropped ? OUTCOME_DROPPED : OUTCOME_EMPTY;
@@ -210,5 +246,5 @@ void make_gauge(struct translator *translator, struct plan_metric *plan, uint64_
 	const struct reading reading = {.metric = plan->metric, .value = {text, (size_t)len}};
 	if (translator->trace && translator->trace->metric)
 		translator->trace->metric(translator->trace->context, plan->metric, METRIC_MADE, SKIP_ABSENT, NULL);
-	emit(translator, plan, &reading, translator->trace);
+	emit(translator, plan, &reading);
 }

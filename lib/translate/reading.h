@@ -19,7 +19,16 @@ static inline struct span reading_rate(const struct metric *metric)
 static inline void reading_constant(struct reading *reading, const struct metric *metric)
 {
 	*reading = (struct reading){.metric = metric, .value = metric->value.constant, .rate = reading_rate(metric)};
-	reading->is_negative = metric->value.constant.len && metric->value.constant.at[0] == '-';
+	reading->is_negative = metric->is_negative;
+}
+
+/* Whether the value is a number that decimal_scale_short() can write, as most are: then it stands in text. */
+static inline bool reading_take_short(const struct metric *metric, struct subject *subject, char *text, struct span *value)
+{
+	if (!metric->is_number || !subject_text(subject, metric->value.field, value))
+		return false;
+	*value = (struct span){text, decimal_scale_short(text, *value, metric->shift)};
+	return value->len != 0;
 }
 
 /* 0 and the reading, its value in text; else SKIP_ABSENT, _NOT_A_NUMBER or _NEGATIVE by *skip and -1. */
