@@ -34,12 +34,15 @@ INLINE void index_by(struct scan *scan, const char *text, uint32_t len, block_sc
 			block.marks &= within;
 			block.newlines &= within;
 		}
-		for (uint64_t bits = block.newlines; bits; bits &= bits - 1) {
+		/* Where a line ends is another place each time: one is written in any case, and counts where there is one. */
+		uint64_t bits = block.newlines;
+		do {
 			const uint64_t before = (bits & -bits) - 1;
-			line->end = base + (uint32_t)__builtin_ctzll(bits);
+			line->end = base + (uint32_t)__builtin_ctzll(bits | (uint64_t)1 << 63);
 			line->mark = (uint32_t)(out - scan->marks) + (uint32_t)__builtin_popcountll(block.marks & before);
-			line++;
-		}
+			line += bits != 0;
+			bits &= bits - 1;
+		} while (__builtin_expect(bits != 0, 0));
 		out = write(out, block.marks, base);
 	}
 	for (int i = 0; i < SCAN_SENTINELS; i++)

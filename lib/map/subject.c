@@ -16,22 +16,11 @@ void subject_fini(struct subject *subject)
 	*subject = (struct subject){0};
 }
 
-void subject_forget(struct subject *subject)
+void subject_epoch_wrapped(struct subject *subject)
 {
-	if (++subject->epoch == 0) { /* after 2^32 events: make the old marks invalid */
-		for (uint16_t i = 0; i < subject->mapping->field_count; i++)
-			subject->standards[i].epoch = 0;
-		subject->epoch = 1;
-	}
-}
-
-void subject_begin(struct subject *subject, struct span identifier, const uint8_t *variants)
-{
-	subject->identifier = identifier;
-	subject->variants = variants;
-	subject->fill_count = 0;
-	subject->state_from.len = subject->state_to.len = subject->state_duration.len = 0;
-	subject_forget(subject);
+	for (uint16_t i = 0; i < subject->mapping->field_count; i++)
+		subject->standards[i].epoch = 0;
+	subject->epoch = 1;
 }
 
 bool identifier_segment(struct span identifier, unsigned number, struct span *segment)

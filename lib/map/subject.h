@@ -52,11 +52,25 @@ int subject_init(struct subject *subject, const struct mapping *mapping, struct 
 	__attribute__((warn_unused_result));
 void subject_fini(struct subject *subject);
 
-/* The next event: forgets the standard fields of the last one. */
-void subject_begin(struct subject *subject, struct span identifier, const uint8_t *variants);
+/* After 2^32 events: makes the old marks invalid. */
+void subject_epoch_wrapped(struct subject *subject);
 
 /* Standard fields are worked out anew: something has changed that they depend on. */
-void subject_forget(struct subject *subject);
+static inline void subject_forget(struct subject *subject)
+{
+	if (__builtin_expect(++subject->epoch == 0, 0))
+		subject_epoch_wrapped(subject);
+}
+
+/* The next event: forgets the standard fields of the last one. */
+static inline void subject_begin(struct subject *subject, struct span identifier, const uint8_t *variants)
+{
+	subject->identifier = identifier;
+	subject->variants = variants;
+	subject->fill_count = 0;
+	subject->state_from.len = subject->state_to.len = subject->state_duration.len = 0;
+	subject_forget(subject);
+}
 
 /* The value, scalar or not, or NULL where it is absent. Valid until the next event. */
 struct value *subject_value(struct subject *subject, struct reference reference);

@@ -54,6 +54,7 @@ static void plans_forget(struct plans *plans)
 	plans->used = PLAN_ALIGNMENT;
 	plans->count = 0;
 	plans->variants = NULL;
+	plans->last = NULL;
 }
 
 int plans_init(struct plans *plans, const struct mapping *mapping, struct renderer *renderer)
@@ -146,7 +147,7 @@ static void plan_metric(struct plans *plans, struct plan_metric *plan, const str
 	char name[NAME_MAX_LEN + SCAN_PAD];
 	size_t len = 0;
 	plan->metric = metric;
-	plan->is_special = metric->kind == METRIC_EVENT || metric->kind == METRIC_SERVICE_CHECK;
+	plan->is_special = metric->kind == METRIC_EVENT || metric->kind == METRIC_SERVICE_CHECK || metric->is_negative;
 	plan->name = name_kind(metric);
 	if (plan->name == PLAN_NAME_READY || plan->name == PLAN_NAME_UNCOUNTED) {
 		len = render_name(renderer, metric, name, NAME_AS_IT_IS);
@@ -218,7 +219,7 @@ static const uint8_t *plan_variants(struct plans *plans, struct span event)
 	return plans->variants;
 }
 
-static struct plan *plan_new(struct plans *plans, struct span text)
+static __attribute__((noinline, cold)) struct plan *plan_new(struct plans *plans, struct span text)
 {
 	const struct mapping *mapping = plans->mapping;
 	plans->used = (plans->used + PLAN_ALIGNMENT - 1) & ~(size_t)(PLAN_ALIGNMENT - 1);
@@ -265,14 +266,14 @@ void plans_foresee(struct plans *plans, struct span text)
 	__builtin_prefetch((const void *)((uintptr_t)slot->metrics + sizeof(*slot->metrics)));
 }
 
-struct plan *plans_find(struct plans *plans, struct span text)
+struct plan *plans_find_by_hash(struct plans *plans, struct span text)
 {
 	const uint64_t hash = hash_padded(&plans->mapping->hash_key, text);
 	uint32_t slot = (uint32_t)(hash >> 32) & plans->slot_mask;
 	for (; plans->slots[slot].at; slot = (slot + 1) & plans->slot_mask) {
 		struct plan *plan = plan_at(plans, plans->slots[slot].at);
-		if (plans->slots[slot].hash == (uint32_t)hash && span_equal(plan->text, text))
-			return plan;
+		if (plans->slots[slot].hash == (uint32_t)hash && plan_is_of(plan, text))
+			return plans->last = plan;
 	}
 	if (!identifier_is_valid(text))
 		return NULL;
@@ -290,5 +291,5 @@ struct plan *plans_find(struct plans *plans, struct span text)
 		plan->rule_count ? plan->rules->rule->metrics : NULL,
 	};
 	plans->count++;
-	return plan;
+	return plans->last = plan;
 }

@@ -4,6 +4,7 @@
 #ifndef STATSIDECAR_TRANSLATE_PLAN_H
 #define STATSIDECAR_TRANSLATE_PLAN_H
 
+#include "base/vector.h"
 #include "emit/render.h"
 #include "map/catalogue.h"
 #include "map/lifecycle.h"
@@ -27,7 +28,7 @@ struct plan_metric {
 	const struct metric *metric;
 	uint32_t filtered; /* one bit an output: it is not sent there */
 	uint8_t name;      /* enum plan_name */
-	bool is_special;   /* a DogStatsD event or service check */
+	bool is_special;   /* a DogStatsD event or service check, or a constant below 0 */
 	struct plan_head *heads; /* by output: prefixes and name */
 };
 
@@ -71,6 +72,7 @@ struct plans {
 	char *memory; /* in block; a plan and all that it has stand together: few lines of the cache for an identifier */
 	size_t size;
 	size_t used;
+	struct plan *last;       /* that was asked for; NULL: forgotten */
 	const uint8_t *variants; /* those of the plan before, which most plans share */
 	struct match *matches; /* room for every rule */
 	uint64_t resets;
@@ -88,8 +90,25 @@ static inline bool plans_are_many(const struct plans *plans)
 	return plans->count > PLANS_NEAR;
 }
 
-/* The plan of an identifier, or NULL where text, which has SCAN_PAD bytes behind it, is none. Valid until the next call. */
-struct plan *plans_find(struct plans *plans, struct span text);
+/* Both texts have SCAN_PAD bytes behind them. */
+static inline bool plan_is_of(const struct plan *plan, struct span text)
+{
+	if (plan->text.len != text.len)
+		return false;
+	if (text.len > 32)
+		return span_equal(plan->text, text);
+	return (vector_equal(plan->text.at, text.at) | (uint32_t)(UINT64_MAX << text.len)) == UINT32_MAX;
+}
+
+/* The slow part of the next one. */
+struct plan *plans_find_by_hash(struct plans *plans, struct span text);
+
+/* The plan of an identifier, or NULL where text, which has SCAN_PAD bytes behind it, is none. Valid until the next call. Events of
+ * one kind often follow each other. */
+static inline struct plan *plans_find(struct plans *plans, struct span text)
+{
+	return plans->last && plan_is_of(plans->last, text) ? plans->last : plans_find_by_hash(plans, text);
+}
 
 /* A metric of no rule's, for good: its heads hang in arena. */
 void plan_metric_init(struct plan_metric *plan, const struct metric *metric, struct renderer *renderer, struct arena *arena);

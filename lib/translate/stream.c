@@ -122,8 +122,7 @@ static enum translate_result translate_index(struct translator *translator, stru
 
 enum translate_result translate_stream(struct translator *translator, struct line_stream *stream)
 {
-	translator->input = stream->input;
-	translator->may_overfill = stream->is_pausable;
+	translator_begin_input(translator, stream->input, stream->is_pausable);
 	find_lines(stream);
 	while (stream->start < stream->whole) {
 		const char *text = stream->data + stream->start;
@@ -154,7 +153,7 @@ static bool is_blank(const char *text, uint32_t len)
 enum translate_result translate_stream_end(struct translator *translator, struct line_stream *stream, enum stream_end end)
 {
 	const uint32_t rest = stream->end - (stream->whole > stream->start ? stream->whole : stream->start);
-	translator->input = stream->input;
+	translator_begin_input(translator, stream->input, stream->is_pausable);
 	if (rest && !stream->is_skipping && end == STREAM_END_OF_FILE) {
 		stream->data[stream->end++] = '\n'; /* the padding has room */
 	} else if (rest) {
@@ -170,8 +169,7 @@ enum translate_result translate_stream_end(struct translator *translator, struct
 
 void translate_datagram(struct translator *translator, uint16_t input, char *data, uint32_t len)
 {
-	translator->input = input;
-	translator->may_overfill = false;
+	translator_begin_input(translator, input, false);
 	data[len] = '\n';
 	for (uint32_t start = 0; start < len;) {
 		struct line line = {.text = data + start, .mark = translator->scan.marks};

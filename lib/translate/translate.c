@@ -30,11 +30,11 @@ static void count_identity(struct translator *translator, const struct plan *pla
 static enum outcome run_plan(struct translator *translator, struct plan *plan)
 {
 	const struct trace *trace = translator->trace;
-	/* Where there are thousands of rules, their counts are in no near cache. */
-	for (const struct plan_rule *step = plan->rules, *end = step + plan->rule_count; step < end; step++)
-		__builtin_prefetch(&translator->accounts->rule_matches[step->account], 1);
+	if (plans_are_many(&translator->plans)) /* then the counts of their rules are in no near cache */
+		for (const struct plan_rule *step = plan->rules, *end = step + plan->rule_count; step < end; step++)
+			__builtin_prefetch(&translator->accounts->rule_matches[step->account], 1);
 	subject_begin(&translator->subject, plan->identity.event, plan->variants);
-	translator->renderer.input_tags = &translator->mapping->inputs[translator->input].tags;
+	translator->renderer.input_tags = &translator->form->tags;
 	if (trace && trace->named)
 		trace->named(trace->context, &plan->identity, plan->text, &translator->subject);
 	count_identity(translator, plan);
@@ -101,8 +101,9 @@ void translate_foresee(struct translator *translator, struct span line)
 static void run_event(struct translator *translator, struct span line)
 {
 	const struct span name = identify(translator);
-	note_name_place(translator, line, name);
-	const struct span given = translator->mapping->inputs[translator->input].event;
+	if (plans_are_many(&translator->plans))
+		note_name_place(translator, line, name);
+	const struct span given = translator->form->event;
 	struct plan *plan = name.len ? plans_find(&translator->plans, name) : NULL;
 	if (!plan && given.len) /* free text where a name was looked for: the input's name stands for it */
 		plan = plans_find(&translator->plans, given);
@@ -118,7 +119,7 @@ static void run_event(struct translator *translator, struct span line)
 			moves_end(translator);
 		return;
 	}
-	if (translator->mapping->inputs[translator->input].unnamed_ignore)
+	if (translator->form->unnamed_ignore)
 		finish(translator, OUTCOME_UNNAMED, line);
 	else
 		translate_reject(translator, OUTCOME_UNNAMED, line,
@@ -221,7 +222,7 @@ static inline struct json_reader reader_of(const struct line *line, uint32_t at)
 
 uint32_t translate_line(struct translator *translator, const struct line *line)
 {
-	const uint8_t format = translator->mapping->inputs[translator->input].format;
+	const uint8_t format = translator->form->format;
 	const uint32_t at = skip_blanks(line->text, line->start);
 	const char first = line->text[at];
 	if (at >= line->end)

@@ -39,6 +39,7 @@ struct translator {
 	uint64_t random;
 	struct moment now;
 	uint16_t input;       /* that the present event comes from */
+	const struct input_form *form; /* the input's */
 	struct entities *entities[LIFECYCLES_MAX];
 	struct plan_metric in_flight[LIFECYCLES_MAX];
 	struct lifecycle_move moves[LIFECYCLES_MAX]; /* of the present event */
@@ -51,6 +52,14 @@ struct translator {
 static inline bool packer_is_blocked(const struct packer *packer)
 {
 	return packer->keep == 1 && packer->count - packer->first > 1;
+}
+
+/* Where the next events come from. may_overfill: the input stops where an output blocks. */
+static inline void translator_begin_input(struct translator *translator, uint16_t input, bool may_overfill)
+{
+	translator->input = input;
+	translator->form = &translator->mapping->inputs[input];
+	translator->may_overfill = may_overfill;
 }
 
 /* One line of a text that was indexed: text[end] is its newline. */
