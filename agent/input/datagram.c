@@ -20,7 +20,9 @@
 enum {
 	STRIDE = DATAGRAM_MAX + 2 * SCAN_PAD,
 	BATCH = 32,
-	BATCHES_PER_TURN = 4,
+	/* Then the other inputs have their turn. */
+	DATAGRAMS_PER_TURN = 4 * BATCH,
+	RECEIVES_PER_TURN = 16,
 	/* What one datagram takes of the receive buffer at least: the kernel's struct sk_buff with its data's trailer. */
 	KERNEL_OVERHEAD = 512,
 };
@@ -29,6 +31,7 @@ struct datagram_batch {
 	struct mmsghdr headers[BATCH];
 	struct iovec vectors[BATCH];
 	struct sockaddr_storage from[BATCH];
+	bool takes_senders; /* the headers ask for them */
 	char *memory;
 	unsigned users;
 };
@@ -61,6 +64,7 @@ static int batch_use(void)
 		batch.users--;
 		return -1;
 	}
+	batch.takes_senders = false;
 	for (size_t i = 0; i < BATCH; i++) {
 		batch.vectors[i] = (struct iovec){batch.memory + i * STRIDE + SCAN_PAD, DATAGRAM_MAX};
 		batch.headers[i].msg_hdr = (struct msghdr){.msg_iov = &batch.vectors[i], .msg_iovlen = 1};
@@ -101,16 +105,25 @@ static void datagram_refresh(struct input *input)
 		datagram_count_drops(datagram, memory[SK_MEMINFO_DROPS]);
 }
 
+/* The kernel overwrites the lengths. */
+static void batch_take_senders(bool wanted)
+{
+	if (!wanted && !batch.takes_senders)
+		return;
+	for (unsigned i = 0; i < BATCH; i++) {
+		struct msghdr *header = &batch.headers[i].msg_hdr;
+
+		header->msg_name = wanted ? &batch.from[i] : NULL;
+		header->msg_namelen = wanted ? sizeof batch.from[i] : 0;
+	}
+	batch.takes_senders = wanted;
+}
+
 static int datagram_receive(struct datagram_input *datagram, unsigned wanted)
 {
 	int got;
 
-	for (unsigned i = 0; i < wanted; i++) {
-		struct msghdr *header = &batch.headers[i].msg_hdr;
-
-		header->msg_name = datagram->checks_senders ? &batch.from[i] : NULL;
-		header->msg_namelen = datagram->checks_senders ? sizeof batch.from[i] : 0;
-	}
+	batch_take_senders(datagram->checks_senders);
 	do
 		got = recvmmsg(datagram->listening.fd, batch.headers, wanted, MSG_DONTWAIT, NULL);
 	while (got < 0 && errno == EINTR);
@@ -137,10 +150,13 @@ static void datagram_translate(struct datagram_input *datagram, unsigned count)
 	}
 }
 
-/* A bounded share; true once nothing is left of what was to be read. */
+/* A bounded share; true once nothing is left of what was to be read. A datagram that came alone is sent on at once. Where several
+ * came, more may have come meanwhile: what they make goes out together. */
 static bool datagram_read(struct datagram_input *datagram)
 {
-	for (int turn = 0; turn < BATCHES_PER_TURN; turn++) {
+	unsigned total = 0;
+
+	for (int turn = 0; turn < RECEIVES_PER_TURN && total < DATAGRAMS_PER_TURN; turn++) {
 		unsigned wanted = BATCH;
 		int got;
 
@@ -157,8 +173,9 @@ static bool datagram_read(struct datagram_input *datagram)
 			datagram_refresh(&datagram->input);
 		if (datagram->is_draining)
 			datagram->left -= (unsigned)got;
-		if ((unsigned)got < wanted)
+		if (got == 1)
 			return true;
+		total += (unsigned)got;
 	}
 	return false;
 }
@@ -194,7 +211,7 @@ static uint64_t datagram_held(const struct datagram_input *datagram)
 
 	if (datagram->is_udp) {
 		if (getsockopt(datagram->listening.fd, SOL_SOCKET, SO_MEMINFO, memory, &len) < 0)
-			return BATCH * BATCHES_PER_TURN;
+			return DATAGRAMS_PER_TURN;
 		return memory[SK_MEMINFO_RMEM_ALLOC] / KERNEL_OVERHEAD + 1;
 	}
 	file = fopen("/proc/sys/net/unix/max_dgram_qlen", "re");

@@ -1,5 +1,5 @@
-/* Metrics as datagrams, to a UDP port or a Unix socket: the cuts of one wake-up in one sendmmsg(). The socket is connected:
- * the kernel then tells of a receiver that is not there. */
+/* Metrics as datagrams, to a UDP port or a Unix socket: the cuts of one wake-up in one sendmmsg(), or a send() where there is but
+ * one. The socket is connected: the kernel then tells of a receiver that is not there. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <stddef.h>
@@ -28,12 +28,27 @@ struct udp {
 static struct mmsghdr headers[PACKER_CUTS];
 static struct iovec vectors[PACKER_CUTS];
 
+/* What one wake-up gives, mostly: by a call that has less to look at. */
+static int datagram_send_one(const struct output *output)
+{
+	const struct packer *packer = &output->packer;
+	const struct cut *cut = &packer->cuts[packer->first];
+	ssize_t sent;
+
+	do
+		sent = send(output->fd, packer->buffer + cut->at, cut->len, MSG_DONTWAIT | MSG_NOSIGNAL);
+	while (sent < 0 && errno == EINTR);
+	return sent < 0 ? -1 : 1;
+}
+
 static int datagram_send_some(const struct output *output)
 {
 	const struct packer *packer = &output->packer;
 	unsigned count = 0;
 	int sent;
 
+	if (packer->count - packer->first == 1)
+		return datagram_send_one(output);
 	for (uint32_t i = packer->first; i < packer->count; i++, count++) {
 		vectors[count] = (struct iovec){packer->buffer + packer->cuts[i].at, packer->cuts[i].len};
 		headers[count].msg_hdr = (struct msghdr){.msg_iov = &vectors[count], .msg_iovlen = 1};
