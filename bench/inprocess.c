@@ -92,7 +92,7 @@ static void bench_init(struct bench *bench, const char *config)
 		bench->packers[i].context = bench;
 		bench->packer_list[i] = &bench->packers[i];
 	}
-	if (accounts_init(&bench->accounts, mapping) < 0 || line_stream_init(&bench->stream, 0, mapping->limits.line) < 0)
+	if (accounts_init(&bench->accounts, mapping) < 0 || line_stream_init(&bench->stream, 0, mapping->limits.line, PIPE_READ_SIZE) < 0)
 		die("inprocess");
 	bench->translator = translator_new(mapping, &bench->accounts, bench->packer_list, &observer);
 	if (bench->translator == NULL)
@@ -202,7 +202,7 @@ int main(int argc, char **argv)
 		{"tally", no_argument, NULL, 't'},
 		{NULL, 0, NULL, 0},
 	};
-	static struct bench bench = {.chunk = 64 * 1024};
+	static struct bench bench = {.chunk = PIPE_READ_SIZE};
 	struct corpus corpus;
 	const char *config = NULL;
 	unsigned long passes = 15;

@@ -24,13 +24,14 @@ static void check_say_ok(const struct configuration *configuration)
 
 /* What the inputs set aside: a buffer for each pipe and connection, and one set for all datagrams. */
 struct check_buffers {
-	uint64_t lines;
+	uint64_t pipes;
+	uint64_t connections;
 	bool has_datagrams;
 };
 
 static struct check_buffers check_buffers(const struct settings *settings)
 {
-	struct check_buffers buffers = {.lines = 0};
+	struct check_buffers buffers = {.pipes = 0};
 
 	for (size_t i = 0; i < settings->input_count; i++) {
 		const struct input_settings *input = &settings->inputs[i];
@@ -38,11 +39,11 @@ static struct check_buffers check_buffers(const struct settings *settings)
 		switch (input->endpoint.transport) {
 		case TRANSPORT_FIFO:
 		case TRANSPORT_STDIN:
-			buffers.lines++;
+			buffers.pipes++;
 			break;
 		case TRANSPORT_TCP:
 		case TRANSPORT_UNIXSTREAM:
-			buffers.lines += input->max_connections;
+			buffers.connections += input->max_connections;
 			break;
 		case TRANSPORT_UDP:
 		case TRANSPORT_UNIX:
@@ -81,12 +82,14 @@ static void check_print(const struct configuration *configuration)
 {
 	const struct settings *settings = configuration->settings;
 	const struct check_buffers buffers = check_buffers(settings);
+	const uint32_t line_max = settings->model.limits.line;
 
 	settings_print(settings, stdout);
 	fputs("\n# memory, at most:\n", stdout);
 	const uint64_t lifecycles = check_print_lifecycles(configuration->mapping);
 	check_print_memory("rules, tables, cardinality guards", translator_memory(configuration->mapping) - lifecycles);
-	check_print_memory("lines of pipes and connections", buffers.lines * line_stream_memory(settings->model.limits.line));
+	check_print_memory("lines of pipes and connections", buffers.pipes * line_stream_memory(line_max, PIPE_READ_SIZE) +
+	                                                             buffers.connections * line_stream_memory(line_max, READ_SIZE));
 	check_print_memory("datagrams of the inputs", buffers.has_datagrams ? input_datagram_memory() : 0);
 	check_print_memory("datagrams of the outputs", settings->output_count * (uint64_t)(PACKER_SIZE + RENDER_MAX));
 }

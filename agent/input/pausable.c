@@ -58,7 +58,7 @@ int pausable_init(struct pausable *pausable, int fd, bool may_block, struct fail
 {
 	struct input_owner *owner = pausable->input.owner;
 
-	if (reader_init(&pausable->reader, fd, may_block, owner->line_max) < 0)
+	if (reader_init(&pausable->reader, fd, may_block, owner->line_max, PIPE_READ_SIZE) < 0)
 		return failure_set(failure, "no memory for the line buffer of %s", pausable->input.settings->endpoint.url);
 	pausable->reader.stream.is_pausable = true;
 	pausable->is_file = pausable_has_no_events(fd);

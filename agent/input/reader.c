@@ -6,13 +6,13 @@
 #include <unistd.h>
 
 enum {
-	READS_PER_TURN = 8, /* half a pipe of 1 MiB, then the other inputs have their turn */
+	BYTES_PER_TURN = 512 * 1024, /* half a pipe of 1 MiB, then the other inputs have their turn */
 };
 
-int reader_init(struct reader *reader, int fd, bool may_block, uint32_t line_max)
+int reader_init(struct reader *reader, int fd, bool may_block, uint32_t line_max, uint32_t read_size)
 {
 	*reader = (struct reader){.fd = fd, .may_block = may_block, .end = STREAM_END_OF_FILE};
-	return line_stream_init(&reader->stream, 0, line_max);
+	return line_stream_init(&reader->stream, 0, line_max, read_size);
 }
 
 void reader_fini(struct reader *reader)
@@ -29,7 +29,8 @@ int reader_prepare(struct reader *reader, uint32_t line_max, const struct input 
 
 void reader_reset(struct reader *reader, int fd)
 {
-	struct line_stream empty = {.data = reader->stream.data, .size = reader->stream.size};
+	struct line_stream empty = {
+		.data = reader->stream.data, .size = reader->stream.size, .read_size = reader->stream.read_size};
 
 	*reader = (struct reader){.fd = fd, .end = STREAM_END_OF_FILE, .stream = empty};
 }
@@ -90,8 +91,8 @@ static ssize_t reader_fill(struct reader *reader, size_t *wanted)
 	char *space = line_stream_space(&reader->stream, &room);
 	ssize_t got;
 
-	if (room > READ_SIZE)
-		room = READ_SIZE;
+	if (room > reader->stream.read_size)
+		room = reader->stream.read_size;
 	if (reader->is_draining && room > reader->left)
 		room = (size_t)reader->left;
 	*wanted = room;
@@ -116,7 +117,7 @@ enum reader_result reader_read(struct reader *reader, struct input *input)
 		return READER_BLOCKED;
 	if (reader->is_ending)
 		return READER_END;
-	for (int turn = 0; turn < READS_PER_TURN; turn++) {
+	for (size_t taken = 0; taken < BYTES_PER_TURN;) {
 		size_t wanted;
 		ssize_t got;
 
@@ -129,6 +130,7 @@ enum reader_result reader_read(struct reader *reader, struct input *input)
 			return reader_finish(reader, input);
 		if (got < 0)
 			return is_passing(errno) ? READER_WAIT : READER_BROKEN;
+		taken += (size_t)got;
 		if (!reader_translate(reader, input))
 			return READER_BLOCKED;
 		if ((size_t)got < wanted && !reader->is_draining)

@@ -25,8 +25,9 @@ struct reader {
 	struct line_stream stream;
 };
 
-/* fd is borrowed. -1 without memory. */
-int reader_init(struct reader *reader, int fd, bool may_block, uint32_t line_max) __attribute__((warn_unused_result));
+/* fd is borrowed; read_size: bytes of a read at most. -1 without memory. */
+int reader_init(struct reader *reader, int fd, bool may_block, uint32_t line_max, uint32_t read_size)
+	__attribute__((warn_unused_result));
 void reader_fini(struct reader *reader);
 /* For lines of up to line_max: -1 without memory, and nothing has changed. */
 int reader_prepare(struct reader *reader, uint32_t line_max, const struct input *input, struct failure *failure)

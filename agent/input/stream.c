@@ -101,7 +101,7 @@ static int connection_start(struct connection *connection, int fd)
 	struct input_owner *owner = connection->stream->input.owner;
 
 	if (!connection->has_buffer) {
-		if (reader_init(&connection->reader, fd, false, owner->line_max) < 0)
+		if (reader_init(&connection->reader, fd, false, owner->line_max, READ_SIZE) < 0)
 			return -1;
 		connection->ready = event_new(owner->base, fd, EV_READ | EV_PERSIST, connection_on_ready, connection);
 		if (connection->ready == NULL) {

@@ -3,26 +3,26 @@
 
 #include "translate/translator.h"
 
-int line_stream_init(struct line_stream *stream, uint16_t input, uint32_t line_max)
+int line_stream_init(struct line_stream *stream, uint16_t input, uint32_t line_max, uint32_t read_size)
 {
-	*stream = (struct line_stream){.input = input, .size = line_max + READ_SIZE};
-	char *data = calloc(1, line_stream_memory(line_max));
+	*stream = (struct line_stream){.input = input, .size = line_max + read_size, .read_size = read_size};
+	char *data = calloc(1, line_stream_memory(line_max, read_size));
 	if (data)
 		stream->data = data + SCAN_PAD;
 	return data ? 0 : -1;
 }
 
-size_t line_stream_memory(uint32_t line_max)
+size_t line_stream_memory(uint32_t line_max, uint32_t read_size)
 {
-	return (size_t)line_max + READ_SIZE + 2 * SCAN_PAD;
+	return (size_t)line_max + read_size + 2 * SCAN_PAD;
 }
 
 int line_stream_grow(struct line_stream *stream, uint32_t line_max)
 {
-	const uint32_t size = line_max + READ_SIZE;
+	const uint32_t size = line_max + stream->read_size;
 	if (size <= stream->size)
 		return 0;
-	char *data = calloc(1, line_stream_memory(line_max));
+	char *data = calloc(1, line_stream_memory(line_max, stream->read_size));
 	if (!data)
 		return -1;
 	memcpy(data + SCAN_PAD, stream->data, stream->end);
@@ -43,7 +43,7 @@ char *line_stream_space(struct line_stream *stream, size_t *room)
 {
 	if (stream->start == stream->end) {
 		stream->start = stream->end = stream->whole = stream->checked = 0;
-	} else if (stream->size - stream->end < READ_SIZE) {
+	} else if (stream->size - stream->end < stream->read_size) {
 		memmove(stream->data, stream->data + stream->start, stream->end - stream->start);
 		stream->end -= stream->start;
 		stream->checked -= stream->start;
@@ -74,7 +74,7 @@ static void check_rest(struct translator *translator, struct line_stream *stream
 		stream->start = stream->end;
 }
 
-/* A line that was read while limits.line was larger: this translator has no room to look at it. */
+/* A line that was read while limits.line was larger, or as a part of a large read: this translator has no room to look at it. */
 static uint32_t skip_beyond(struct translator *translator, const struct line_stream *stream, const char *line)
 {
 	const char *end = rawmemchr(line, '\n');

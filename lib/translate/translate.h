@@ -25,6 +25,7 @@ struct moment {
 struct line_stream {
 	char *data;
 	uint32_t size; /* without the padding: limits.line + one read */
+	uint32_t read_size;
 	uint32_t start;
 	uint32_t end;
 	uint32_t whole;    /* behind the last newline that was seen */
@@ -70,14 +71,15 @@ void translator_set_tally(struct translator *translator, struct tally *tally);
 
 void translator_set_time(struct translator *translator, struct moment now);
 
-/* limits.line + chunk bytes are set aside; -1 without memory. */
-int line_stream_init(struct line_stream *stream, uint16_t input, uint32_t line_max) __attribute__((warn_unused_result));
+/* limits.line + read_size bytes are set aside; -1 without memory. */
+int line_stream_init(struct line_stream *stream, uint16_t input, uint32_t line_max, uint32_t read_size)
+	__attribute__((warn_unused_result));
 void line_stream_fini(struct line_stream *stream);
 /* Bytes that a stream takes. */
-size_t line_stream_memory(uint32_t line_max);
+size_t line_stream_memory(uint32_t line_max, uint32_t read_size);
 /* After a reload with a larger limits.line: -1 without memory, and nothing has changed. */
 int line_stream_grow(struct line_stream *stream, uint32_t line_max) __attribute__((warn_unused_result));
-/* Where the next read goes, and how much (never 0): moves an unfinished line to the front where it must. Call only after
+/* Where the next read goes, and how much (never less than read_size): moves an unfinished line to the front where it must. Call only after
  * translate_stream() returned TRANSLATE_DONE. */
 char *line_stream_space(struct line_stream *stream, size_t *room);
 /* n bytes have been read there. */

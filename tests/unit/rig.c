@@ -139,7 +139,7 @@ static void start(struct rig *rig)
 	}
 	rig->translator = translator_new(rig->mapping, &rig->accounts, rig->packer_list, &observer);
 	for (size_t i = 0; i < rig->model.input_count; i++)
-		ok = line_stream_init(&rig->streams[i], (uint16_t)i, rig->model.limits.line) == 0 && ok;
+		ok = line_stream_init(&rig->streams[i], (uint16_t)i, rig->model.limits.line, READ_SIZE) == 0 && ok;
 	if (!ok || !rig->translator)
 		give_up("out of memory");
 }
