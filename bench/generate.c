@@ -1,7 +1,7 @@
 /* Writes events as Tasker publishes them, many times over: a corpus of different ones is made first, so that writing costs next to
  * nothing.
  *
- *     generate [--format FORMAT] [--shape step|wide|named] [--names N] [--count N] [--repeat N] [--seed N]
+ *     generate [--format FORMAT] [--shape step|wide|named] [--names N] [--count N] [--repeat N] [--seed N] [--elapsed]
  *
  *     json, logfmt, cloudevents    an event a line, as its shape says
  *     statsd       the two metrics that such an event gives, in turn: step.charge_card.duration:4123|ms
@@ -9,7 +9,9 @@
  *
  *     step    step.completed with the usual payload, 197 bytes as JSON
  *     wide    step.completed with eight fields fit for tags
- *     named   as step, its identifier one of `--names` different ones: app.000000.completed … */
+ *     named   as step, its identifier one of `--names` different ones: app.000000.completed …
+ *
+ * With --elapsed it says on standard error how many seconds the writing took, once the corpus was made. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <getopt.h>
@@ -20,6 +22,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
+#include <time.h>
 #include <unistd.h>
 
 #define ARRAY_LEN(array) (sizeof(array) / sizeof(array)[0])
@@ -36,6 +39,7 @@ struct request {
 	unsigned long names;
 	unsigned long count;
 	unsigned long repeat;
+	int is_timed;
 	uint64_t random;
 };
 
@@ -180,6 +184,7 @@ static int generate(struct request *request)
 	size_t len = 0;
 	FILE *out = open_memstream(&corpus, &len);
 	struct event event;
+	struct timespec begin, end;
 
 	if (out == NULL)
 		goto fail;
@@ -193,10 +198,14 @@ static int generate(struct request *request)
 	}
 	if (fclose(out) != 0)
 		goto fail;
+	clock_gettime(CLOCK_MONOTONIC, &begin);
 	for (unsigned long i = 0; i < request->repeat; i++) {
 		if (write_all(corpus, len) < 0)
 			goto fail;
 	}
+	clock_gettime(CLOCK_MONOTONIC, &end);
+	if (request->is_timed)
+		fprintf(stderr, "%.6f\n", (double)(end.tv_sec - begin.tv_sec) + (double)(end.tv_nsec - begin.tv_nsec) / 1e9);
 	free(corpus);
 	return EX_OK;
 fail:
@@ -221,7 +230,7 @@ int main(int argc, char **argv)
 		{"format", required_argument, NULL, 'f'}, {"shape", required_argument, NULL, 's'},
 		{"names", required_argument, NULL, 'n'},  {"count", required_argument, NULL, 'c'},
 		{"repeat", required_argument, NULL, 'r'}, {"seed", required_argument, NULL, 'e'},
-		{NULL, 0, NULL, 0},
+		{"elapsed", no_argument, NULL, 't'},     {NULL, 0, NULL, 0},
 	};
 	struct request request = {.names = 1, .count = 1000, .repeat = 1, .random = 88172645463325252};
 	int option;
@@ -234,6 +243,7 @@ int main(int argc, char **argv)
 		case 'c': request.count = strtoul(optarg, NULL, 10); break;
 		case 'r': request.repeat = strtoul(optarg, NULL, 10); break;
 		case 'e': request.random ^= strtoul(optarg, NULL, 10) << 32; break;
+		case 't': request.is_timed = true; break;
 		default: return EX_USAGE;
 		}
 	}
