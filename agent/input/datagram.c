@@ -160,6 +160,8 @@ static bool datagram_read(struct datagram_input *datagram)
 		unsigned wanted = BATCH;
 		int got;
 
+		if (wanted > DATAGRAMS_PER_TURN - total)
+			wanted = DATAGRAMS_PER_TURN - total;
 		if (datagram->is_draining && datagram->left < wanted)
 			wanted = (unsigned)datagram->left;
 		if (wanted == 0)
@@ -185,11 +187,17 @@ static void datagram_turn(struct datagram_input *datagram)
 	struct input *input = &datagram->input;
 	struct input_owner *owner = input->owner;
 
+	bool is_done;
+
 	owner->begin(owner);
-	if (datagram_read(datagram) && datagram->is_draining) {
+	is_done = datagram_read(datagram);
+	if (datagram->is_draining && is_done) {
 		event_del(datagram->ready);
 		datagram_refresh(input);
 		input_end(input);
+	} else if (datagram->is_draining) {
+		/* Of a socket that is empty by now nobody would hear again. */
+		event_active(datagram->ready, EV_READ, 0);
 	}
 	owner->flush(owner);
 }

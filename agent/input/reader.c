@@ -136,5 +136,6 @@ enum reader_result reader_read(struct reader *reader, struct input *input)
 		if ((size_t)got < wanted && !reader->is_draining)
 			return READER_WAIT;
 	}
-	return READER_MORE;
+	/* Of a pipe that is empty by now nobody would hear again. */
+	return reader->is_draining && reader->left == 0 ? reader_finish(reader, input) : READER_MORE;
 }

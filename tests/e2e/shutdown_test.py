@@ -53,6 +53,29 @@ def _(number):
         true((agent.directory / "pipe").is_fifo(), "the pipe is gone")
 
 
+# What a wake-up takes at most: 128 datagrams, 512 KiB of a pipe. Where that leaves nothing behind nobody wakes it up again.
+@table(
+    [
+        *[(f"TERM: as many datagrams wait as {turns} turns take", "udp", 128 * turns) for turns in (1, 2, 3)],
+        *[(f"TERM: as much stands in the pipe as {turns} turns take", "pipe", 128 * turns) for turns in (1, 2)],
+    ]
+)
+def _(kind, count):
+    config = ALL_INPUTS + "shutdown_grace: 1h\n"
+    with UdpReceiver() as receiver, Agent(config + f"outputs: ['{receiver.url}']" + RULES) as agent:
+        port = agent.ports()[0]
+        agent.freeze()
+        if kind == "udp":
+            for n in range(count):
+                send_udp(port, f"s.udp n={n}")
+        else:
+            write_pipe(agent.directory / "pipe", *[f"s.pipe n={n} text=".ljust(4095, "x") for n in range(count)])
+        agent.send_signal(signal.SIGTERM)
+        agent.thaw()
+        equal(agent.wait(), 0, "exit status")
+        equal(receiver.lines(count), [f"s.{kind}:{n}|c" for n in range(count)])
+
+
 def write_for_ever(path):
     """A process that keeps the pipe full."""
     pid = os.fork()
