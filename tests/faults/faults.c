@@ -196,7 +196,22 @@ static size_t shortened(size_t size)
 TRANSFERRING(read, (int fd, void *buffer, size_t size), (fd, buffer, size), fd, size)
 TRANSFERRING(write, (int fd, const void *buffer, size_t size), (fd, buffer, size), fd, size)
 TRANSFERRING(recv, (int fd, void *buffer, size_t size, int flags), (fd, buffer, size, flags), fd, size)
-TRANSFERRING(send, (int fd, const void *buffer, size_t size, int flags), (fd, buffer, size, flags), fd, size)
+
+/* No datagram is ever sent in part. */
+ssize_t send(int fd, const void *buffer, size_t size, int flags)
+{
+	int fault = fault_of(CALL_send, fd);
+	int type = 0;
+	socklen_t len = sizeof type;
+
+	if (fault > 0) {
+		errno = fault;
+		return -1;
+	}
+	if (fault == SHORT && REAL(getsockopt)(fd, SOL_SOCKET, SO_TYPE, &type, &len) == 0 && type == SOCK_STREAM)
+		size = shortened(size);
+	return REAL(send)(fd, buffer, size, flags);
+}
 
 ssize_t recvfrom(int fd, void *restrict buffer, size_t size, int flags, struct sockaddr *restrict from, socklen_t *restrict len)
 {

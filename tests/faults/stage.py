@@ -303,7 +303,8 @@ class Stage:
 
     def events_and_reloads(self):
         for kind in INPUTS:
-            self.write_if_possible(kind, *[f"f.step who=w{n} n={n}" for n in range(20)])
+            # From the pipe so many that they fill several datagrams.
+            self.write_if_possible(kind, *[f"f.step who=w{n} n={n}" for n in range(100 if kind == "pipe" else 20)])
         self.reload_if_possible(more=True)
         for path in ("/metrics", "/api/status", "/readyz", "/api/explain?line=f.step+n=1"):
             self.ask_if_possible(path)

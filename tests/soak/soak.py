@@ -246,11 +246,11 @@ class Shortages(Trouble):
     rest = (0.5, 3.0)
     KINDS = [
         (["recvmmsg", "read", "recv", "readv"], [errno.EINTR, errno.EAGAIN, SHORT]),
-        (["sendmmsg", "sendmsg"], [errno.EINTR, errno.EAGAIN, errno.ENOBUFS, errno.ENOMEM]),
+        (["sendmmsg", "sendmsg", "send"], [errno.EINTR, errno.EAGAIN, errno.ENOBUFS, errno.ENOMEM]),
         (["sendmsg", "writev", "write", "send"], [errno.EINTR, errno.EAGAIN, SHORT]),
         (["accept4", "accept", "socket"], [errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EINTR]),
         (["connect"], [errno.ECONNREFUSED, errno.ETIMEDOUT, errno.EAGAIN]),
-        (["sendmsg", "sendmmsg", "recv"], [errno.EIO, errno.ECONNRESET, errno.EPIPE, errno.EMSGSIZE]),
+        (["sendmsg", "sendmmsg", "send", "recv"], [errno.EIO, errno.ECONNRESET, errno.EPIPE, errno.EMSGSIZE]),
         (["epoll_wait", "poll"], [errno.EINTR]),
     ]
     MEMORY = [
