@@ -2,7 +2,7 @@
  * is rare stands behind calls.
  *
  *     name:value|type|@rate|#tags      name;tags:value|type|@rate
- *                          ^ tags_put()    ^
+ *                          ^ line_put_tags()    ^
  */
 #ifndef STATSIDECAR_EMIT_LINE_H
 #define STATSIDECAR_EMIT_LINE_H

@@ -250,7 +250,9 @@ static size_t put_segment(struct renderer *renderer, const struct tag *tag, char
 	else
 		len = render_template(renderer, &tag->value, sanitiser, out, limit);
 	len = sanitise_name_value(out, (struct span){out, len});
-	return len == 0 || tag->is_constant ? len : guard_value(renderer, renderer->tag_guards[DIALECT_STATSD], tag->key, (struct span){out, len}, out);
+	if (len == 0 || tag->is_constant)
+		return len;
+	return guard_value(renderer, renderer->tag_guards[DIALECT_STATSD], tag->key, (struct span){out, len}, out);
 }
 
 /* The first that is there of those in list, from `from` on, that have this key. */

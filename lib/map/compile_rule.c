@@ -83,7 +83,6 @@ static void compile_value(struct compiler *compiler, struct metric *metric, cons
 		return;
 	}
 	metric->value.field = compile_reference(compiler, model->value.span, model->value.mark);
-	metric->is_number = metric->kind != METRIC_SET && metric->kind != METRIC_RELAY;
 }
 
 /* `0.5` -> of 2^32, in integers: what is next to 1 must not be rounded up to 2^32, which 32 bits write as 0. More than

@@ -71,7 +71,6 @@ struct metric {
 	bool is_sampled;
 	bool shares_tail; /* none of its own tags has a key of the tags behind them */
 	bool has_conditions;
-	bool is_number;   /* its value comes from a field, and is a number whatever the event: no set, no relay */
 	bool is_negative; /* a constant below 0 */
 	struct tag_range rule_tags;
 	/* What few ask for. */

@@ -191,12 +191,12 @@ static __attribute__((noinline)) bool make_metric(struct translator *translator,
 	return is_made;
 }
 
-/* What most metrics are: a constant or a short number, without conditions. */
+/* What most metrics are: a constant or a short number. */
 INLINE bool make_metric_plainly(struct translator *translator, struct plan_metric *plan)
 {
 	const struct metric *const metric = plan->metric;
 	struct span value = metric->value.constant;
-	if (unlikely(plan->is_special || metric->has_conditions))
+	if (unlikely(plan->is_special))
 		return make_metric(translator, plan);
 	if (!metric->value.is_constant && unlikely(!reading_take_short(metric, &translator->subject, translator->value_text, &value)))
 		return make_metric(translator, plan);

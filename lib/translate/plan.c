@@ -141,13 +141,20 @@ static size_t name_room(struct renderer *renderer, const struct plan_metric *pla
 	return len > other_len ? len : other_len;
 }
 
+/* Else it is a constant or, where an event gives its value, a number. */
+static bool is_special(const struct metric *metric)
+{
+	return metric->kind == METRIC_EVENT || metric->kind == METRIC_SERVICE_CHECK || metric->kind == METRIC_SET ||
+	       metric->kind == METRIC_RELAY || metric->is_negative || metric->has_conditions;
+}
+
 static void plan_metric(struct plans *plans, struct plan_metric *plan, const struct metric *metric)
 {
 	struct renderer *renderer = plans->renderer;
 	char name[NAME_MAX_LEN + SCAN_PAD];
 	size_t len = 0;
 	plan->metric = metric;
-	plan->is_special = metric->kind == METRIC_EVENT || metric->kind == METRIC_SERVICE_CHECK || metric->is_negative;
+	plan->is_special = is_special(metric);
 	plan->name = name_kind(metric);
 	if (plan->name == PLAN_NAME_READY || plan->name == PLAN_NAME_UNCOUNTED) {
 		len = render_name(renderer, metric, name, NAME_AS_IT_IS);

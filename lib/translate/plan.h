@@ -28,7 +28,7 @@ struct plan_metric {
 	const struct metric *metric;
 	uint32_t filtered; /* one bit an output: it is not sent there */
 	uint8_t name;      /* enum plan_name */
-	bool is_special;   /* a DogStatsD event or service check, or a constant below 0 */
+	bool is_special;   /* it takes the long way of make.c */
 	struct plan_head *heads; /* by output: prefixes and name */
 };
 

@@ -21,6 +21,11 @@ static int take_number(struct reading *reading, struct span value, char *text, e
 {
 	const struct metric *metric = reading->metric;
 	struct decimal number;
+	const size_t short_len = decimal_scale_short(text, value, metric->shift);
+	if (short_len) {
+		reading->value = (struct span){text, short_len};
+		return 0;
+	}
 	if (decimal_parse(&number, value))
 		return fail(skip, SKIP_NOT_A_NUMBER);
 	if (number.negative && metric->kind == METRIC_TIMER)

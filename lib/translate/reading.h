@@ -22,10 +22,11 @@ static inline void reading_constant(struct reading *reading, const struct metric
 	reading->is_negative = metric->is_negative;
 }
 
-/* Whether the value is a number that decimal_scale_short() can write, as most are: then it stands in text. */
+/* Whether the value of a metric that asks for a number is one that decimal_scale_short() can write, as most are: then it stands in
+ * text. */
 static inline bool reading_take_short(const struct metric *metric, struct subject *subject, char *text, struct span *value)
 {
-	if (!metric->is_number || !subject_text(subject, metric->value.field, value))
+	if (!subject_text(subject, metric->value.field, value))
 		return false;
 	*value = (struct span){text, decimal_scale_short(text, *value, metric->shift)};
 	return value->len != 0;

@@ -25,7 +25,7 @@ struct moment {
 struct line_stream {
 	char *data;
 	uint32_t size; /* without the padding: limits.line + one read */
-	uint32_t read_size;
+	uint32_t read_size; /* bytes of a read at most */
 	uint32_t start;
 	uint32_t end;
 	uint32_t whole;    /* behind the last newline that was seen */
