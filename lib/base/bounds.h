@@ -50,7 +50,7 @@ enum {
 	LINE_MAX_LOW = 1,
 	LINE_MAX_HIGH = 1024 * 1024,
 
-	/* One read of a connection; of a pipe, which holds up to 1 MiB: each read of a full one has to wake its writer. */
+	/* One read of a stream; of a pipe, which holds up to 1 MiB: each read of a full one has to wake its writer. */
 	READ_SIZE = 64 * 1024,
 	PIPE_READ_SIZE = 256 * 1024,
 

@@ -1,6 +1,6 @@
 """The pipe: many writers at once, writers that come and go, an agent that is killed, and what is refused.
 
-What the agent may have in its hands when it is killed is what it has read and not yet sent: one wake-up's share, 8 reads of 64 KiB.
+What the agent may have in its hands when it is killed is what it has read and not yet sent: one wake-up's share, 512 KiB.
 """
 
 import grp
