@@ -222,6 +222,20 @@ size_t decimal_write(char *out, const struct decimal *number, int shift)
 	return (size_t)len;
 }
 
+bool decimal_is_plain(struct span text)
+{
+	if (text.len - 1 >= 8)
+		return false;
+	const uint64_t word = word_load_short(text.at, text.len);
+	const uint64_t others = word_non_digits(word) & word_mask(text.len);
+	const size_t whole = others ? word_first(others) : text.len;
+	if (*text.at == '0' && whole > 1)
+		return false;
+	if (!others)
+		return true;
+	return (others & (others - 1)) == 0 && text.at[whole] == '.' && whole > 0 && whole < text.len - 1 && text.at[text.len - 1] != '0';
+}
+
 size_t decimal_scale_short(char *out, struct span text, int shift)
 {
 	if (text.len - 1 >= 8 || shift < 0 || shift > 8)

@@ -38,6 +38,9 @@ size_t decimal_write(char *out, const struct decimal *number, int shift);
  * behind the point. 0 where text is none such; out as above. */
 size_t decimal_scale_short(char *out, struct span text, int shift);
 
+/* Whether text is a number of up to 8 bytes as decimal_write() would write it. */
+bool decimal_is_plain(struct span text);
+
 /* Less than, equal to or greater than 0, as a is less than, equal to or greater than b: exact, whatever the exponents. */
 int decimal_compare(const struct decimal *a, const struct decimal *b);
 

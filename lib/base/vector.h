@@ -40,6 +40,16 @@ static inline uint32_t vector_equal(const char *a, const char *b)
 	return (uint32_t)_mm_movemask_epi8(low) | (uint32_t)_mm_movemask_epi8(high) << 16;
 }
 
+/* Which of 32 bytes are this one. */
+static inline uint32_t vector_same(const char *at, char byte)
+{
+	const __m128i *const text = (const __m128i *)(const void *)at;
+	const __m128i wanted = _mm_set1_epi8(byte);
+	const __m128i low = _mm_cmpeq_epi8(_mm_loadu_si128(text), wanted);
+	const __m128i high = _mm_cmpeq_epi8(_mm_loadu_si128(text + 1), wanted);
+	return (uint32_t)_mm_movemask_epi8(low) | (uint32_t)_mm_movemask_epi8(high) << 16;
+}
+
 /* Which of 16 bytes are digits. */
 static inline uint32_t vector_digits(const char *at)
 {
@@ -54,11 +64,31 @@ static inline uint32_t vector_equal(const char *a, const char *b)
 	return word_equal(a, b) | word_equal(a + 8, b + 8) << 8 | word_equal(a + 16, b + 16) << 16 | word_equal(a + 24, b + 24) << 24;
 }
 
+static inline uint32_t vector_same(const char *at, char byte)
+{
+	char wanted[32];
+	memset(wanted, byte, sizeof(wanted));
+	return vector_equal(at, wanted);
+}
+
 static inline uint32_t vector_digits(const char *at)
 {
 	return word_digits(at) | word_digits(at + 8) << 8;
 }
 
 #endif
+
+/* Where the first such byte of a text of len bytes stands, with SCAN_PAD bytes behind it; len: nowhere. */
+static inline size_t vector_find(const char *text, size_t len, char byte)
+{
+	for (size_t at = 0; at < len; at += 32) {
+		const uint32_t found = vector_same(text + at, byte);
+		if (found) {
+			at += (size_t)__builtin_ctz(found);
+			return at < len ? at : len;
+		}
+	}
+	return len;
+}
 
 #endif

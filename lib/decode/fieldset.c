@@ -84,6 +84,13 @@ static void build_table(struct fieldset *set, uint32_t top, struct arena *arena)
 	}
 }
 
+static uint16_t at_top(const struct fieldset *set, struct span key)
+{
+	char text[SCAN_PAD] = {0}; /* looked up by loads of eight bytes */
+	memcpy(text, key.at, key.len);
+	return fieldset_child(set, &set->nodes[0], text, (uint32_t)key.len);
+}
+
 void fieldset_seal(struct fieldset *set, struct arena *arena)
 {
 	for (uint32_t top = 0; top < set->count; top++) {
@@ -99,6 +106,7 @@ void fieldset_seal(struct fieldset *set, struct arena *arena)
 			if (is_below(set, i, top))
 				*below++ = (uint16_t)i;
 	}
+	set->statsd = (struct fieldset_statsd){at_top(set, SPAN("value")), at_top(set, SPAN("type")), at_top(set, SPAN("rate"))};
 }
 
 uint16_t fieldset_element(const struct fieldset *set, const struct fieldset_node *node, uint32_t index)

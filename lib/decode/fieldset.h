@@ -31,9 +31,15 @@ struct fieldset_node {
 	uint16_t below_count;
 };
 
+/* Where a StatsD line's own fields go; FIELDSET_NONE: nobody asks for it. */
+struct fieldset_statsd {
+	uint16_t value, type, rate;
+};
+
 struct fieldset {
 	struct fieldset_node *nodes;
 	uint32_t count; /* locations, the root included */
+	struct fieldset_statsd statsd;
 };
 
 /* An empty set in arena; fieldset_add() returns the location of the keys' path, or FIELDSET_NONE where LOCATIONS_MAX is

@@ -455,7 +455,7 @@ int64_t json_check_batch(struct json_reader *reader)
 {
 	/* An event that keeps nothing: its fieldset is the root alone. */
 	static struct fieldset_node root;
-	static const struct fieldset nothing = {&root, 1};
+	static const struct fieldset nothing = {.nodes = &root, .count = 1};
 	struct value value;
 	uint8_t present = 0;
 	struct lifecycle_event event = {.fields = &nothing, .values = &value, .present = &present};

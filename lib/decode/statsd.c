@@ -2,6 +2,7 @@
 
 #include "base/bounds.h"
 #include "base/decimal.h"
+#include "base/vector.h"
 
 /* The value of a tag that has none; texts are read in whole vectors. */
 static const char bare_true[SCAN_PAD] = "true";
@@ -14,22 +15,17 @@ static int fail(struct statsd_reader *reader, const char *at, const char *why)
 }
 
 /* Up to the next separator, or all that is left; steps behind it. */
-static struct span take_until(struct span *rest, char separator)
+static inline struct span take_until(struct span *rest, char separator)
 {
-	const char *found = memchr(rest->at, separator, rest->len);
-	const size_t len = found ? (size_t)(found - rest->at) : rest->len;
+	const size_t len = vector_find(rest->at, rest->len, separator);
 	const struct span part = {rest->at, len};
-	*rest = span_skip(*rest, found ? len + 1 : len);
+	*rest = span_skip(*rest, len < rest->len ? len + 1 : len);
 	return part;
 }
 
-static bool is_type(struct span type)
+static inline bool is_set(struct span type)
 {
-	static const char *const types[] = {"c", "ms", "g", "h", "d", "s"};
-	for (size_t i = 0; i < ARRAY_LEN(types); i++)
-		if (span_is(type, types[i]))
-			return true;
-	return false;
+	return *type.at == 's';
 }
 
 /* Above 0 and at most 1: without it the value would count for another number than its sender meant. */
@@ -58,6 +54,12 @@ static size_t count_parts(struct span text, char separator)
 	return count;
 }
 
+static bool is_too_much(const struct statsd_reader *reader)
+{
+	const size_t value_count = is_set(reader->type) ? 1 : count_parts(reader->values, ':');
+	return value_count * count_parts(reader->tags, ',') > STATSD_PRODUCT_MAX;
+}
+
 int statsd_read_line(struct statsd_reader *reader, struct span line)
 {
 	struct span rest = trim_end(line);
@@ -71,9 +73,9 @@ int statsd_read_line(struct statsd_reader *reader, struct span line)
 	if (reader->values.len == 0 || reader->values.at + reader->values.len == rest.at)
 		return fail(reader, reader->values.at, "a StatsD line has a value and a type: NAME:VALUE|TYPE");
 	reader->type = take_until(&rest, '|');
-	if (!is_type(reader->type))
+	if (statsd_type(reader->type) == 0)
 		return fail(reader, reader->type.at, "the type is one of c, ms, g, h, d, s");
-	if (span_is(reader->type, "s")) /* of a set, a colon is part of the value */
+	if (is_set(reader->type)) /* of a set, a colon is part of the value */
 		reader->values.len = (size_t)(reader->type.at - 1 - reader->values.at);
 	while (rest.len) {
 		struct span part = take_until(&rest, '|');
@@ -85,27 +87,33 @@ int statsd_read_line(struct statsd_reader *reader, struct span line)
 		if (part.len && part.at[0] == '#')
 			reader->tags = span_skip(part, 1);
 	}
-	const size_t value_count = span_is(reader->type, "s") ? 1 : count_parts(reader->values, ':');
-	if (value_count * count_parts(reader->tags, ',') > STATSD_PRODUCT_MAX)
+	/* No part is without a byte. */
+	if (reader->values.len * reader->tags.len > STATSD_PRODUCT_MAX && is_too_much(reader))
 		return fail(reader, reader->values.at, "too many values with too many tags: write several lines");
 	return 0;
 }
 
-static void set_field(struct lifecycle_event *event, struct span key, struct span value)
+static inline void set_at(struct lifecycle_event *event, uint16_t location, struct span value)
 {
-	const struct fieldset_node *root = &event->fields->nodes[0];
-	const uint16_t location = root->table ? fieldset_child(event->fields, root, key.at, (uint32_t)key.len) : FIELDSET_NONE;
 	if (location != FIELDSET_NONE)
 		event_set(event, location, (struct value){value.at, (uint32_t)value.len, VALUE_STRING, ESCAPES_NONE});
+}
+
+static void set_tags(struct lifecycle_event *event, struct span tags)
+{
+	const struct fieldset_node *root = &event->fields->nodes[0];
+	struct span key;
+	struct span value;
+	while (root->table && statsd_next_tag(&tags, &key, &value))
+		set_at(event, fieldset_child(event->fields, root, key.at, (uint32_t)key.len), value.at ? value : (struct span){bare_true, 4});
 }
 
 bool statsd_next_tag(struct span *tags, struct span *key, struct span *value)
 {
 	while (tags->len) {
 		const struct span tag = take_until(tags, ',');
-		const char *colon = memchr(tag.at, ':', tag.len);
-		*key = (struct span){tag.at, colon ? (size_t)(colon - tag.at) : tag.len};
-		*value = colon ? span_skip(tag, key->len + 1) : (struct span){NULL, 0};
+		*key = (struct span){tag.at, vector_find(tag.at, tag.len, ':')};
+		*value = key->len < tag.len ? span_skip(tag, key->len + 1) : (struct span){NULL, 0};
 		if (key->len)
 			return true;
 	}
@@ -114,25 +122,19 @@ bool statsd_next_tag(struct span *tags, struct span *key, struct span *value)
 
 bool statsd_next_event(struct statsd_reader *reader, struct lifecycle_event *event)
 {
-	/* Keys are looked up by loads of eight bytes. */
-	static const char value_key[SCAN_PAD] = "value";
-	static const char type_key[SCAN_PAD] = "type";
-	static const char rate_key[SCAN_PAD] = "rate";
-	struct span tags = reader->tags;
-	struct span key;
-	struct span value;
+	struct span value = reader->values;
 	if (reader->values.len == 0)
 		return false;
-	while (statsd_next_tag(&tags, &key, &value))
-		set_field(event, key, value.at ? value : (struct span){bare_true, 4});
-	const bool is_set = span_is(reader->type, "s");
-	const struct span first = is_set ? reader->values : take_until(&reader->values, ':');
-	if (is_set)
+	if (reader->tags.len)
+		set_tags(event, reader->tags);
+	if (is_set(reader->type))
 		reader->values.len = 0;
-	set_field(event, (struct span){value_key, 5}, first);
-	set_field(event, (struct span){type_key, 4}, reader->type);
+	else
+		value = take_until(&reader->values, ':');
+	set_at(event, event->fields->statsd.value, value);
+	set_at(event, event->fields->statsd.type, reader->type);
 	if (reader->rate.len)
-		set_field(event, (struct span){rate_key, 4}, reader->rate);
+		set_at(event, event->fields->statsd.rate, reader->rate);
 	event->bare = (struct value){reader->name.at, (uint32_t)reader->name.len, VALUE_STRING, ESCAPES_NONE};
 	event->is_bare_first = true;
 	event->tags = reader->tags;

@@ -21,7 +21,15 @@ struct statsd_reader {
 	uint32_t at;        /* and where */
 };
 
-/* Takes the line apart. 0, or -1 with why and at. */
+/* The first letter of `c`, `ms`, `g`, `h`, `d` and `s`; 0: no type. */
+static inline char statsd_type(struct span type)
+{
+	if (type.len == 1)
+		return *type.at == 'c' || *type.at == 'g' || *type.at == 'h' || *type.at == 'd' || *type.at == 's' ? *type.at : 0;
+	return type.len == 2 && type.at[0] == 'm' && type.at[1] == 's' ? 'm' : 0;
+}
+
+/* Takes the line, which has SCAN_PAD bytes behind it, apart. 0, or -1 with why and at. */
 int statsd_read_line(struct statsd_reader *reader, struct span line) __attribute__((warn_unused_result));
 
 /* The next value's event, in event, which was reset; false where none is left. */

@@ -13,6 +13,12 @@
 #define likely(condition)   __builtin_expect(!!(condition), 1)
 #define unlikely(condition) __builtin_expect(!!(condition), 0)
 
+/* Whether none of the tags that the metric has of itself, or a relayed line brings, has a key of those behind them. */
+static inline bool line_shares_tail(const struct renderer *renderer, const struct metric *metric, bool is_relayed)
+{
+	return metric->shares_tail && !(is_relayed && renderer->subject->event->tags.len);
+}
+
 /* The tags behind a metric's own: copied, once they have been written for this event, rule and output. */
 static inline char *line_put_tail(struct renderer *renderer, uint16_t output, struct tag_range rule_tags, char *out)
 {
@@ -29,15 +35,16 @@ static inline char *line_put_tail(struct renderer *renderer, uint16_t output, st
 
 /* The metric's tags, then the rule's, the input's, the global ones, the output's, with what opens and closes them; nothing where
  * there are none. */
-static inline char *line_put_tags(struct renderer *renderer, uint16_t output, const struct metric *metric, char *out)
+static inline char *line_put_tags(struct renderer *renderer, uint16_t output, const struct metric *metric, bool is_relayed, char *out)
 {
 	const struct wire *wire = &renderer->wires[output];
 	/* The first separator is written where the opening's last byte belongs. */
 	char *first = out + wire->open_len - 1;
 	char *end = first;
-	if (metric->tags.count || unlikely(!metric->shares_tail))
+	const bool shares_tail = line_shares_tail(renderer, metric, is_relayed);
+	if (metric->tags.count || unlikely(!shares_tail))
 		end = render_own_tags(renderer, output, metric, end);
-	if (metric->shares_tail)
+	if (shares_tail && (metric->rule_tags.count || render_has_common(renderer, wire)))
 		end = line_put_tail(renderer, output, metric->rule_tags, end);
 	if (end == first)
 		return out;
@@ -49,8 +56,8 @@ static inline char *line_put_tags(struct renderer *renderer, uint16_t output, co
 }
 
 static inline __attribute__((always_inline)) char *line_put(struct renderer *renderer, uint16_t output,
-                                                            const struct metric *metric, struct span head, struct span value,
-                                                            struct span type, struct span rate, char *out)
+                                                            const struct metric *metric, bool is_relayed, struct span head,
+                                                            struct span value, struct span type, struct span rate, char *out)
 {
 	const struct wire *wire = &renderer->wires[output];
 	out = put(out, head);
@@ -64,7 +71,7 @@ static inline __attribute__((always_inline)) char *line_put(struct renderer *ren
 	if (unlikely(rate.len))
 		out = put(out, rate);
 	if (wire->has_tags_after_value)
-		out = line_put_tags(renderer, output, metric, out);
+		out = line_put_tags(renderer, output, metric, is_relayed, out);
 	return unlikely(wire->suffix.len) ? put(out, wire->suffix) : out;
 }
 

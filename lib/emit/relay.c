@@ -33,6 +33,6 @@ static struct guard *find_guard(struct relay *relay, uint64_t key)
 
 bool relay_admits(struct relay *relay, const struct hash_key *hash, struct span key, struct span value, struct guard **guard)
 {
-	*guard = find_guard(relay, hash_span(hash, key));
-	return *guard && guard_admits(*guard, hash_span(hash, value));
+	*guard = find_guard(relay, hash_padded(hash, key));
+	return *guard && guard_admits(*guard, hash_padded(hash, value));
 }

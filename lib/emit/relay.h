@@ -19,7 +19,7 @@ int relay_init(struct relay *relay, uint32_t limit) __attribute__((warn_unused_r
 void relay_fini(struct relay *relay);
 size_t relay_memory(uint32_t limit);
 
-/* Whether this value of this key may be sent; *guard is the key's, NULL where it has none. */
+/* Whether this value of this key may be sent, both with SCAN_PAD bytes behind them; *guard is the key's, NULL where it has none. */
 bool relay_admits(struct relay *relay, const struct hash_key *hash, struct span key, struct span value, struct guard **guard);
 
 #endif

@@ -5,12 +5,8 @@ static const char zero[SCAN_PAD] = "0";
 
 struct span render_type(const struct wire *wire, const struct reading *reading)
 {
-	if (!reading->type.at)
-		return wire->type[reading->metric->kind];
-	/* Relayed: plain StatsD and its kin know no histograms and distributions. */
-	if (wire->form->dialect != DIALECT_DOGSTATSD && (span_is(reading->type, "|h") || span_is(reading->type, "|d")))
-		return wire->type[METRIC_TIMER];
-	return reading->type;
+	const uint8_t kind = reading->metric->kind;
+	return kind == METRIC_RELAY ? wire->relayed[reading->relayed] : wire->type[kind];
 }
 
 size_t render_name(struct renderer *renderer, const struct metric *metric, char *out, enum name_use use)
@@ -57,14 +53,14 @@ bool render_admits_name(struct renderer *renderer, struct span name)
 
 char *render_tags(struct renderer *renderer, uint16_t output, const struct metric *metric, char *out)
 {
-	return line_put_tags(renderer, output, metric, out);
+	return line_put_tags(renderer, output, metric, metric->kind == METRIC_RELAY, out);
 }
 
 static __attribute__((noinline)) char *put_line(struct renderer *renderer, uint16_t output, const struct reading *reading,
                                                 struct span head, struct span value, char *out)
 {
 	const struct span type = render_type(&renderer->wires[output], reading);
-	return line_put(renderer, output, reading->metric, head, value, type, reading->rate, out);
+	return line_put(renderer, output, reading->metric, reading->metric->kind == METRIC_RELAY, head, value, type, reading->rate, out);
 }
 
 size_t render_line(struct renderer *renderer, uint16_t output, const struct reading *reading, struct span head, char *out)

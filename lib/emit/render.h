@@ -14,7 +14,7 @@ struct reading {
 	const struct metric *metric;
 	struct span value;     /* ready for the wire */
 	bool is_negative;
-	struct span type;      /* relay: `|ms` …, the event's own; at == NULL elsewhere */
+	uint8_t relayed;       /* enum metric_kind: of a metric that is relayed the line's own */
 	struct span rate;      /* `|@0.5` or empty */
 };
 
@@ -67,6 +67,12 @@ bool render_has_title(struct renderer *renderer, const struct metric *metric);
 
 /* Bytes that a renderer of this mapping takes at most: the guards and its buffers. */
 size_t renderer_memory(const struct mapping *mapping);
+
+/* Whether anything stands behind a rule's tags: those of the input, the configuration, the output. */
+static inline bool render_has_common(const struct renderer *renderer, const struct wire *wire)
+{
+	return renderer->input_tags->count || renderer->mapping->tags.count || wire->form->tags.count;
+}
 
 /* tags.c: the metric's own tags, and where they may have keys of those behind them, these too; returns the end. */
 char *render_own_tags(struct renderer *renderer, uint16_t output, const struct metric *metric, char *out);

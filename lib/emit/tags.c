@@ -4,7 +4,11 @@
 
 #define INLINE static inline __attribute__((always_inline))
 
-const struct span render_other = {"__other__", 9};
+/* Read in whole vectors. */
+static const char other[SCAN_PAD] = "__other__";
+static const char bare_true[SCAN_PAD] = "true";
+
+const struct span render_other = {other, 9};
 
 /* The keys that a line has so far: of one key the first tag counts. */
 struct seen {
@@ -138,7 +142,7 @@ static __attribute__((noinline)) char *put_common(struct renderer *renderer, con
 static inline char *put_tail(struct renderer *renderer, const struct wire *wire, struct tag_range rule_tags, char *out, struct seen *seen)
 {
 	out = put_list(renderer, wire, rule_tags, out, seen);
-	if (renderer->input_tags->count || renderer->mapping->tags.count || wire->form->tags.count)
+	if (render_has_common(renderer, wire))
 		out = put_common(renderer, wire, out, seen);
 	return out;
 }
@@ -179,19 +183,24 @@ static struct span guard_relayed(struct renderer *renderer, struct span key, str
 	return render_other;
 }
 
+static inline size_t put_clean(char *out, const struct sanitiser *sanitiser, struct span text, size_t limit)
+{
+	return likely(sanitise_short(out, sanitiser, text, limit)) ? text.len : sanitise(out, sanitiser, text, limit);
+}
+
 /* One tag of a relayed line. A tag without value stays one in DogStatsD; the others know no such thing. */
 static char *put_relayed_tag(struct renderer *renderer, const struct wire *wire, struct span key, struct span value, char *out)
 {
 	const enum dialect dialect = wire->form->dialect;
 	value = guard_relayed(renderer, key, value);
 	*out++ = wire->separator;
-	out += sanitise(out, &sanitise_tag_key[dialect], key, NAME_MAX_LEN);
+	out += put_clean(out, &sanitise_tag_key[dialect], key, NAME_MAX_LEN);
 	if (!value.at && dialect == DIALECT_DOGSTATSD)
 		return out;
 	*out++ = wire->assign;
 	if (!value.at || value.len == 0)
-		value = SPAN("true");
-	return out + sanitise(out, &sanitise_tag_value[dialect], value, renderer->tag_length);
+		value = (struct span){bare_true, 4};
+	return out + put_clean(out, &sanitise_tag_value[dialect], value, renderer->tag_length);
 }
 
 static char *put_relayed(struct renderer *renderer, const struct wire *wire, char *out, struct seen *seen)
@@ -224,7 +233,7 @@ char *render_own_tags(struct renderer *renderer, uint16_t output, const struct m
 	out = put_further(renderer, wire, tag_range(&metric->tags), out, &seen);
 	if (metric->kind == METRIC_RELAY)
 		out = put_relayed(renderer, wire, out, &seen);
-	return metric->shares_tail ? out : put_tail(renderer, wire, metric->rule_tags, out, &seen);
+	return line_shares_tail(renderer, metric, metric->kind == METRIC_RELAY) ? out : put_tail(renderer, wire, metric->rule_tags, out, &seen);
 }
 
 void render_tail(struct renderer *renderer, uint16_t output, struct tag_range rule_tags)

@@ -23,7 +23,7 @@ static void set_types(struct wire *wire, struct arena *arena)
 	wire->type[METRIC_HISTOGRAM] = is_dogstatsd ? SPAN("|h") : SPAN("|ms");
 	wire->type[METRIC_DISTRIBUTION] = is_dogstatsd ? SPAN("|d") : SPAN("|ms");
 	wire->type[METRIC_SET] = SPAN("|s");
-	wire->type[METRIC_RELAY] = SPAN("|c"); /* its own, from the event, stands there instead */
+	wire->type[METRIC_RELAY] = SPAN("|c"); /* its own stands there instead: relayed */
 	if (is_dogstatsd) {
 		wire->type[METRIC_EVENT] = SPAN("_e");
 		wire->type[METRIC_SERVICE_CHECK] = SPAN("_sc");
@@ -31,6 +31,10 @@ static void set_types(struct wire *wire, struct arena *arena)
 	for (int kind = 0; kind < METRIC_KIND_COUNT; kind++)
 		if (wire->type[kind].at)
 			wire->type[kind] = arena_copy(arena, wire->type[kind]);
+	/* As they came, but for what plain StatsD and its kin do not know. */
+	for (int kind = 0; kind <= METRIC_SET; kind++)
+		wire->relayed[kind] = wire->type[kind];
+	wire->relayed[METRIC_TIMER] = arena_copy(arena, SPAN("|ms"));
 }
 
 /* What is written while the steps of one dialect are. */

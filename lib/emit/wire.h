@@ -53,6 +53,7 @@ struct wire {
 	bool has_tags_in_name;
 	bool has_signed_gauges; /* a sign is a change there: a negative gauge goes out as two lines */
 	struct span type[METRIC_KIND_COUNT]; /* `|c`; at == NULL: the dialect has no such metric */
+	struct span relayed[METRIC_KIND_COUNT]; /* of relayed metrics, whose kind is the line's own */
 };
 
 /* One for each output of the mapping, in arena. */

@@ -189,7 +189,7 @@ void compile_tag_repeats(struct compiler *compiler)
 		struct rule *rule = &mapping->rules[r];
 		for (uint32_t m = 0; m < rule->metric_count; m++) {
 			struct metric *metric = &rule->metrics[m];
-			metric->shares_tail = metric->kind != METRIC_RELAY && is_apart_from_tail(mapping, metric);
+			metric->shares_tail = is_apart_from_tail(mapping, metric);
 			mark_repeats(&rule->tags, &metric->tags);
 			for (uint16_t i = 0; i < mapping->input_count; i++)
 				mark_repeats(&mapping->inputs[i].tags, &metric->tags);

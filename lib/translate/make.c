@@ -102,8 +102,10 @@ static __attribute__((noinline)) void emit(struct translator *translator, const 
 	}
 }
 
-/* A plain one, which nobody follows: neither negative nor relayed, no DogStatsD event or service check. */
-INLINE void emit_plainly(struct translator *translator, const struct plan_metric *plan, struct span value)
+/* A plain one, which nobody follows: not negative, no DogStatsD event or service check. kind: of a metric that is relayed the
+ * line's own. */
+INLINE void emit_plainly(struct translator *translator, const struct plan_metric *plan, bool is_relayed, uint8_t kind, struct span value,
+                         struct span rate)
 {
 	const struct metric *const metric = plan->metric;
 	const bool is_out = metric->is_sampled && is_sampled_out(translator, metric);
@@ -123,8 +125,9 @@ INLINE void emit_plainly(struct translator *translator, const struct plan_metric
 		char *const out = reserve(translator, i);
 		if (unlikely(!out))
 			continue;
-		const struct span type = translator->renderer.wires[i].type[metric->kind];
-		const size_t len = (size_t)(line_put(&translator->renderer, i, metric, head, value, type, reading_rate(metric), out) - out);
+		const struct wire *const wire = &translator->renderer.wires[i];
+		const struct span type = is_relayed ? wire->relayed[kind] : wire->type[kind];
+		const size_t len = (size_t)(line_put(&translator->renderer, i, metric, is_relayed, head, value, type, rate, out) - out);
 		struct span line;
 		if (unlikely(len > LINE_OUT_MAX))
 			(void)make_commit(translator, i, len, &line);
@@ -184,10 +187,12 @@ static __attribute__((noinline)) bool make_metric(struct translator *translator,
 		is_made = has_name(translator, plan);
 	if (trace && trace->metric)
 		trace->metric(trace->context, metric, is_made ? METRIC_MADE : METRIC_SKIPPED, is_made ? SKIP_ABSENT : skip, NULL);
-	if (is_made)
-		emit(translator, plan, &reading);
-	else
+	if (!is_made)
 		translator->accounts->skipped[skip]++;
+	else if (metric->kind == METRIC_RELAY && !reading.is_negative && !trace)
+		emit_plainly(translator, plan, true, reading.relayed, reading.value, reading.rate);
+	else
+		emit(translator, plan, &reading);
 	return is_made;
 }
 
@@ -204,7 +209,7 @@ INLINE bool make_metric_plainly(struct translator *translator, struct plan_metri
 		translator->accounts->skipped[SKIP_NAME]++;
 		return false;
 	}
-	emit_plainly(translator, plan, value);
+	emit_plainly(translator, plan, false, metric->kind, value, reading_rate(metric));
 	return true;
 }
 

@@ -1,5 +1,6 @@
 #include "translate/reading.h"
 
+#include "decode/statsd.h"
 #include "emit/sanitise.h"
 
 static int fail(enum skip *skip, enum skip why)
@@ -41,17 +42,31 @@ static int take_number(struct reading *reading, struct span value, char *text, e
 /* The types that a relayed metric may have, as StatsD writes them. */
 static int take_type(struct reading *reading, struct subject *subject, enum skip *skip)
 {
-	static const char types[][SCAN_PAD] = {"|c", "|ms", "|g", "|h", "|d", "|s"}; /* copied in whole vectors */
 	struct span type;
 	if (!subject_text(subject, subject->mapping->relay_type, &type))
 		return fail(skip, SKIP_ABSENT);
-	for (size_t i = 0; i < ARRAY_LEN(types); i++) {
-		if (span_is(type, types[i] + 1)) {
-			reading->type = span_of(types[i]);
-			return 0;
-		}
+	switch (statsd_type(type)) {
+	case 'c':
+		reading->relayed = METRIC_COUNTER;
+		return 0;
+	case 'm':
+		reading->relayed = METRIC_TIMER;
+		return 0;
+	case 'g':
+		reading->relayed = METRIC_GAUGE;
+		return 0;
+	case 'h':
+		reading->relayed = METRIC_HISTOGRAM;
+		return 0;
+	case 'd':
+		reading->relayed = METRIC_DISTRIBUTION;
+		return 0;
+	case 's':
+		reading->relayed = METRIC_SET;
+		return 0;
+	default:
+		return fail(skip, SKIP_ABSENT);
 	}
-	return fail(skip, SKIP_ABSENT);
 }
 
 /* `|@0.1`, written behind the value; a rate that is none is left out, and one where it means nothing. */
@@ -59,7 +74,7 @@ static void take_rate(struct reading *reading, struct subject *subject, char *te
 {
 	struct decimal number;
 	struct span rate;
-	if (span_is(reading->type, "|g") || span_is(reading->type, "|s"))
+	if (reading->relayed == METRIC_GAUGE || reading->relayed == METRIC_SET)
 		return;
 	if (!subject_text(subject, subject->mapping->relay_rate, &rate) || decimal_parse(&number, rate) || number.negative ||
 	    decimal_is_zero(&number) || number.point > 0)
@@ -78,19 +93,23 @@ static int take_relay(struct reading *reading, struct span value, struct subject
 		return -1;
 	take_rate(reading, subject, text);
 	text += DECIMAL_TEXT_MAX + 2;
-	if (span_is(reading->type, "|s"))
+	if (reading->relayed == METRIC_SET)
 		return take_set(reading, value, subject, text, skip);
-	const bool is_raised = span_is(reading->type, "|g") && value.len && value.at[0] == '+';
+	if (decimal_is_plain(value)) {
+		reading->value = value;
+		return 0;
+	}
+	const bool is_raised = reading->relayed == METRIC_GAUGE && value.len && value.at[0] == '+';
 	if (decimal_parse(&number, is_raised ? span_skip(value, 1) : value))
 		return fail(skip, SKIP_NOT_A_NUMBER);
-	if (number.negative && (span_is(reading->type, "|ms") || is_raised))
+	if (number.negative && (reading->relayed == METRIC_TIMER || is_raised))
 		return fail(skip, SKIP_NEGATIVE);
 	*text = '+';
 	const size_t len = decimal_write(text + is_raised, &number, 0);
 	if (len == 0)
 		return fail(skip, SKIP_NOT_A_NUMBER);
 	reading->value = (struct span){text, len + is_raised};
-	reading->is_negative = number.negative && !span_is(reading->type, "|g") && !span_is(reading->type, "|c");
+	reading->is_negative = number.negative && reading->relayed != METRIC_GAUGE && reading->relayed != METRIC_COUNTER;
 	return 0;
 }
 

@@ -144,15 +144,16 @@ static void run_logfmt(struct translator *translator, struct span line)
 static void run_statsd(struct translator *translator, struct span line)
 {
 	struct statsd_reader reader;
-	event_reset(&translator->event);
 	if (statsd_read_line(&reader, line)) {
 		translate_reject(translator, OUTCOME_MALFORMED, line, reader.why, reader.at + 1);
 		return;
 	}
-	while (statsd_next_event(&reader, &translator->event)) {
-		run_event(translator, line);
+	do {
 		event_reset(&translator->event);
-	}
+		if (!statsd_next_event(&reader, &translator->event))
+			return;
+		run_event(translator, line);
+	} while (reader.values.len);
 }
 
 static struct span line_span(const struct line *line)

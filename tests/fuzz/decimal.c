@@ -136,6 +136,16 @@ static void check_written(const struct decimal *number, const struct parts *part
 		fuzz_fail("by %d: got %.*s, want %.*s", shift, (int)got_len, got, (int)want_len, want);
 }
 
+/* What is said to stand as it is written does, and of short numbers without sign and exponent it is said. */
+static void check_plain(struct span text, const struct decimal *number)
+{
+	char out[DECIMAL_TEXT_MAX];
+	const bool is_same = number && span_equal((struct span){out, decimal_write(out, number, 0)}, text);
+	const bool is_short = is_same && text.len <= 8 && !number->negative;
+	if (text.len && decimal_is_plain(text) != is_short)
+		fuzz_fail("%s: %s", shown(text), is_short ? "not taken as it is" : "taken as it is");
+}
+
 static void check_order(const struct decimal *a, const struct decimal *b, const struct parts *parts_a,
                         const struct parts *parts_b)
 {
@@ -163,6 +173,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	char *text_b = fuzz_copy(rest, 0);
 	const bool is_a = parse(&a, &parts_a, (struct span){text_a, first.len});
 	const bool is_b = parse(&b, &parts_b, (struct span){text_b, rest.len});
+	check_plain((struct span){text_a, first.len}, is_a ? &a : NULL);
 	if (is_a)
 		check_written(&a, &parts_a, shift % 20);
 	if (is_a && is_b)

@@ -161,6 +161,29 @@ START_TEST(scale_short)
 }
 END_TEST
 
+/* What is plain is what is written as it stands. */
+START_TEST(plain)
+{
+	static const char bytes[] = "00123456789..-e";
+	uint64_t seed = 9;
+	unsigned taken = 0;
+	for (int round = 0; round < 300000; round++) {
+		char text[9];
+		char written[DECIMAL_TEXT_MAX];
+		struct decimal number;
+		const struct span source = {text, 1 + random_below(&seed, sizeof(text))};
+		for (size_t i = 0; i < source.len; i++)
+			text[i] = bytes[random_below(&seed, sizeof(bytes) - 1)];
+		const size_t len = decimal_parse(&number, source) ? 0 : decimal_write(written, &number, 0);
+		const bool is_same = len == source.len && memcmp(written, text, len) == 0;
+		if (decimal_is_plain(source) != (is_same && len <= 8 && !number.negative))
+			ck_abort_msg("%.*s: written %.*s", SPAN_ARG(source), (int)len, written);
+		taken += decimal_is_plain(source);
+	}
+	ck_assert_uint_gt(taken, 30000);
+}
+END_TEST
+
 static const struct {
 	const char *name;
 	const char *text;
@@ -268,6 +291,7 @@ Suite *decimal_suite(void)
 	Suite *suite = suite_create("decimal");
 	TCase *rows = tcase_create("rows");
 	tcase_add_test(rows, scale_short);
+	tcase_add_test(rows, plain);
 	tcase_add_loop_test(rows, write, 0, (int)ARRAY_LEN(writes));
 	tcase_add_loop_test(rows, parse, 0, (int)ARRAY_LEN(parses));
 	tcase_add_loop_test(rows, less_and_greater, 0, (int)ARRAY_LEN(orders));

@@ -58,8 +58,10 @@ static void take_apart(char *got, size_t size, struct span line)
 
 START_TEST(line)
 {
+	char text[256 + SCAN_PAD] = "";
 	char got[256];
-	take_apart(got, sizeof(got), span_of(lines[_i].line));
+	snprintf(text, 256, "%s", lines[_i].line);
+	take_apart(got, sizeof(got), span_of(text));
 	const bool is_fault = strchr(lines[_i].want, '?') != NULL;
 	ck_assert_msg(strncmp(got, lines[_i].want, is_fault ? strlen(lines[_i].want) : sizeof(got)) == 0,
 	              "%s: %s: got %s, want %s", lines[_i].name, lines[_i].line, got, lines[_i].want);
@@ -73,7 +75,7 @@ START_TEST(random_lines)
 	for (int round = 0; round < 50000; round++) {
 		struct statsd_reader reader;
 		const uint32_t len = random_below(&seed, 30);
-		char *text = malloc(len + 1);
+		char *text = calloc(1, len + SCAN_PAD);
 		for (uint32_t i = 0; i < len; i++)
 			text[i] = random_below(&seed, 20) ? often[random_below(&seed, sizeof(often) - 1)]
 			                                  : (char)random_below(&seed, 256);
@@ -145,6 +147,29 @@ static const struct row rows[] = {
           STATSD, .tags = TAGS(TAG("env", "3"), TAG("m", "env"))},
          "a:1|c|#k:4,l:5,m:6,n:7",
          "a:1|c|#own:1,k:own,l:5,m:6,n:7,rule:2,env:3\n"},
+	{"a line with tags, one without, one with others",
+         {ONE_RULE(MATCH("**"), RELAY(.tags = TAGS(TAG("own", "1"))), .tags = TAGS(TAG("rule", "{k}"), TAG("l", "rule"))),
+          STATSD, .tags = TAGS(TAG("env", "3"))},
+         "a:1|c|#k:4\na:2|c\na:3|c|#rule:9,l:5\na:4|c",
+         "a:1|c|#own:1,k:4,rule:4,l:rule,env:3\na:2|c|#own:1,l:rule,env:3\na:3|c|#own:1,rule:9,l:5,env:3\n"
+         "a:4|c|#own:1,l:rule,env:3\n"},
+	{"a metric's own tag and the rule's of the same key, with a line that has none",
+         {ONE_RULE(MATCH("**"), RELAY(.tags = TAGS(TAG("k", "own"))), .tags = TAGS(TAG("k", "rule"), TAG("l", "2"))), STATSD},
+         "a:1|c\na:1|c|#l:3",
+         "a:1|c|#k:own,l:2\na:1|c|#k:own,l:3\n"},
+	{"global tags alone", {RELAYED, .tags = TAGS(TAG("env", "3"))}, "a:1|c\na:1|c|#k:v", "a:1|c|#env:3\na:1|c|#k:v,env:3\n"},
+	{"timers stay timers where the output makes distributions of its own",
+         {RELAYED, OUTPUTS({.label = T("out"), .timers = TIMERS_DISTRIBUTION})},
+         "a:1|ms\na:1|d\na:1|h",
+         "a:1|ms\na:1|d\na:1|h\n"},
+	{"a type that is none, from a tag of that name",
+         {ONE_RULE(MATCH("**"), RELAY()), INPUTS({.label = T("in"), .format = FORMAT_LOGFMT})},
+         "a value=1 type=m\na value=1 type=cc\na value=1 type=\na value=1\na value=2 type=ms",
+         "a:2|ms\n"},
+	{"numbers as they stand, and those that do not",
+         {RELAYED},
+         "a:0|c\na:00|c\na:0.5|c\na:0.50|c\na:12345678|c\na:123456789|c\na:1234.567|c\na:.5|c\na:5.|c\na:-0|c",
+         "a:0|c\na:0.5|c\na:0.5|c\na:12345678|c\na:123456789|c\na:1234.567|c\na:0|c\n"},
 	{"what the Datadog Agent takes for itself is not relayed to it",
          {RELAYED},
          "a:1|c|#host:h,dd.internal.entity_id:x,dd.internal.card:high,k:v",
