@@ -124,9 +124,11 @@ def check_reading(agent):
 
 
 def all_received(agent):
+    """The counters, once everything was received and nothing waits any more for the output that blocks."""
     counters = check_reading(agent)
     missing = BLOCKS * EVENTS - total(counters, "statsidecar_events_received_total")
-    return counters if missing <= total(counters, "statsidecar_input_kernel_drops_total") else None
+    is_over = missing <= total(counters, "statsidecar_input_kernel_drops_total")
+    return counters if is_over and counters['statsidecar_output_pending{output="whole"}'] == 0 else None
 
 
 # ---- the stream ----
