@@ -41,7 +41,7 @@ static size_t put_event_options(struct renderer *renderer, uint16_t output, cons
 		end = put_option(renderer, "|s:", &metric->source, end);
 	if (metric->alert.len)
 		end = put_exactly(put_exactly(end, SPAN("|t:")), metric->alert);
-	end = line_put_tags(renderer, output, metric, false, end);
+	end = render_tags(renderer, output, metric, end);
 	end = put(end, renderer->wires[output].suffix);
 	return (size_t)(end - out);
 }
@@ -76,7 +76,7 @@ size_t render_service_check(struct renderer *renderer, uint16_t output, const st
 	end = put(end, head);
 	*end++ = '|';
 	*end++ = (char)('0' + metric->status);
-	end = line_put_tags(renderer, output, metric, false, end);
+	end = render_tags(renderer, output, metric, end);
 	end = put(end, renderer->wires[output].suffix);
 	const size_t len = (size_t)(end - out);
 	if (!metric->has_text || len + 3 >= LINE_OUT_MAX)

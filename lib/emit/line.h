@@ -35,7 +35,8 @@ static inline char *line_put_tail(struct renderer *renderer, uint16_t output, st
 
 /* The metric's tags, then the rule's, the input's, the global ones, the output's, with what opens and closes them; nothing where
  * there are none. */
-static inline char *line_put_tags(struct renderer *renderer, uint16_t output, const struct metric *metric, bool is_relayed, char *out)
+static inline __attribute__((always_inline)) char *line_put_tags(struct renderer *renderer, uint16_t output,
+                                                                 const struct metric *metric, bool is_relayed, char *out)
 {
 	const struct wire *wire = &renderer->wires[output];
 	/* The first separator is written where the opening's last byte belongs. */
@@ -44,7 +45,7 @@ static inline char *line_put_tags(struct renderer *renderer, uint16_t output, co
 	const bool shares_tail = line_shares_tail(renderer, metric, is_relayed);
 	if (metric->tags.count || unlikely(!shares_tail))
 		end = render_own_tags(renderer, output, metric, end);
-	if (shares_tail && (metric->rule_tags.count || render_has_common(renderer, wire)))
+	if (shares_tail && (!is_relayed || metric->rule_tags.count || render_has_common(renderer, wire)))
 		end = line_put_tail(renderer, output, metric->rule_tags, end);
 	if (end == first)
 		return out;
