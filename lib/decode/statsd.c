@@ -88,7 +88,7 @@ int statsd_read_line(struct statsd_reader *reader, struct span line)
 			reader->tags = span_skip(part, 1);
 	}
 	/* No part is without a byte. */
-	if (reader->values.len * reader->tags.len > STATSD_PRODUCT_MAX && is_too_much(reader))
+	if ((uint64_t)reader->values.len * reader->tags.len > STATSD_PRODUCT_MAX && is_too_much(reader))
 		return fail(reader, reader->values.at, "too many values with too many tags: write several lines");
 	return 0;
 }

@@ -35,7 +35,8 @@ int statsd_read_line(struct statsd_reader *reader, struct span line) __attribute
 /* The next value's event, in event, which was reset; false where none is left. */
 bool statsd_next_event(struct statsd_reader *reader, struct lifecycle_event *event);
 
-/* The next of `tags`: key and value (at == NULL: it has none); steps behind it; false where none is left. */
+/* The next of `tags`, which have SCAN_PAD bytes behind them: key and value (at == NULL: it has none); steps behind it; false where
+ * none is left. */
 bool statsd_next_tag(struct span *tags, struct span *key, struct span *value);
 
 #endif
