@@ -16,6 +16,12 @@ static const char *environment_get(const char *name)
 	return value && *value ? value : NULL;
 }
 
+static bool is_port(const char *text)
+{
+	size_t digits = strspn(text, "0123456789");
+	return digits > 0 && digits <= 5 && text[digits] == 0 && atoi(text) <= 65535;
+}
+
 static void output_from_host(struct reader *reader, struct settings *settings, const char *host_name,
                              const char *port_name)
 {
@@ -23,7 +29,7 @@ static void output_from_host(struct reader *reader, struct settings *settings, c
 	bool is_address = strchr(host, ':') && host[0] != '[';
 	struct text url = {arena_printf(reader->arena, "udp://%s%s%s:%s", is_address ? "[" : "", host,
 	                                is_address ? "]" : "", port ? port : "8125"),
-	                   {host_name, 0, 0}};
+	                   {port && !is_port(port) ? port_name : host_name, 0, 0}};
 	output_from_url(reader, settings, url);
 }
 

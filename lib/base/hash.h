@@ -5,6 +5,7 @@
 
 #include <stdint.h>
 
+#include "base/inline.h"
 #include "base/span.h"
 
 struct hash_key {
@@ -36,7 +37,7 @@ static inline uint64_t hash_padded(const struct hash_key *key, struct span text)
 {
 	static const unsigned char masks[64] = {[0 ... 31] = 0xff};
 	uint64_t hash = key->k0 ^ text.len;
-	for (; __builtin_expect(text.len > 32, 0); text = span_skip(text, 16))
+	for (; unlikely(text.len > 32); text = span_skip(text, 16))
 		hash = hash_fold(hash ^ hash_word(text.at, masks), key->k1 ^ hash_word(text.at + 8, masks));
 	const unsigned char *const mask = masks + 32 - text.len;
 	const uint64_t low = hash_fold(hash ^ hash_word(text.at, mask), key->k1 ^ hash_word(text.at + 8, mask + 8));

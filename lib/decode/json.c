@@ -4,7 +4,6 @@
 #include "base/vector.h"
 #include "decode/escape.h"
 
-#define likely(condition) __builtin_expect(!!(condition), 1)
 #define unlikely(condition) __builtin_expect(!!(condition), 0)
 
 /* What is being read, a level of nesting each. node is NULL below what nobody asked for. */
@@ -23,8 +22,6 @@ struct cursor {
 	struct value *values;
 	uint8_t *present;
 };
-
-#define INLINE static inline __attribute__((always_inline))
 
 static __attribute__((noinline, cold)) int fail_at(struct json_reader *reader, uint32_t at, const char *why)
 {

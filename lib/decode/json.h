@@ -3,6 +3,7 @@
 #ifndef STATSIDECAR_DECODE_JSON_H
 #define STATSIDECAR_DECODE_JSON_H
 
+#include "base/inline.h"
 #include "decode/event.h"
 
 /* A line under a reader: what scan_index() found, and how far the reader has come. Offsets are those of the index. */
@@ -33,7 +34,7 @@ bool json_at_end_behind_blanks(struct json_reader *reader);
 /* Whether nothing but blanks stands behind reader->at. */
 static inline bool json_at_end(struct json_reader *reader)
 {
-	return __builtin_expect(reader->at >= reader->end, 1) || json_at_end_behind_blanks(reader);
+	return likely(reader->at >= reader->end) || json_at_end_behind_blanks(reader);
 }
 
 #endif

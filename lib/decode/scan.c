@@ -9,7 +9,7 @@
 #include <immintrin.h>
 #endif
 
-#define INLINE static inline __attribute__((always_inline))
+#include "base/inline.h"
 
 /* One bit a byte of a block of 64. */
 struct block {
@@ -42,7 +42,7 @@ INLINE void index_by(struct scan *scan, const char *text, uint32_t len, block_sc
 			line->mark = (uint32_t)(out - scan->marks) + (uint32_t)__builtin_popcountll(block.marks & before);
 			line += bits != 0;
 			bits &= bits - 1;
-		} while (__builtin_expect(bits != 0, 0));
+		} while (unlikely(bits != 0));
 		out = write(out, block.marks, base);
 	}
 	for (int i = 0; i < SCAN_SENTINELS; i++)
@@ -186,7 +186,7 @@ AVX512 INLINE uint32_t *write_avx512(uint32_t *out, uint64_t marks, uint32_t bas
 	const int count = __builtin_popcountll(marks);
 
 	_mm512_storeu_si512(out, _mm512_add_epi32(bases, _mm512_cvtepu8_epi32(_mm512_castsi512_si128(places))));
-	if (__builtin_expect(count > 16, 0)) {
+	if (unlikely(count > 16)) {
 		_mm512_storeu_si512(out + 16, _mm512_add_epi32(bases, _mm512_cvtepu8_epi32(_mm512_extracti32x4_epi32(places, 1))));
 		_mm512_storeu_si512(out + 32, _mm512_add_epi32(bases, _mm512_cvtepu8_epi32(_mm512_extracti32x4_epi32(places, 2))));
 		_mm512_storeu_si512(out + 48, _mm512_add_epi32(bases, _mm512_cvtepu8_epi32(_mm512_extracti32x4_epi32(places, 3))));

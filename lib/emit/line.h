@@ -7,11 +7,9 @@
 #ifndef STATSIDECAR_EMIT_LINE_H
 #define STATSIDECAR_EMIT_LINE_H
 
+#include "base/inline.h"
 #include "emit/put.h"
 #include "emit/render.h"
-
-#define likely(condition)   __builtin_expect(!!(condition), 1)
-#define unlikely(condition) __builtin_expect(!!(condition), 0)
 
 /* Whether none of the tags that the metric has of itself, or a relayed line brings, has a key of those behind them. */
 static inline bool line_shares_tail(const struct renderer *renderer, const struct metric *metric, bool is_relayed)
@@ -35,8 +33,7 @@ static inline char *line_put_tail(struct renderer *renderer, uint16_t output, st
 
 /* The metric's tags, then the rule's, the input's, the global ones, the output's, with what opens and closes them; nothing where
  * there are none. */
-static inline __attribute__((always_inline)) char *line_put_tags(struct renderer *renderer, uint16_t output,
-                                                                 const struct metric *metric, bool is_relayed, char *out)
+INLINE char *line_put_tags(struct renderer *renderer, uint16_t output, const struct metric *metric, bool is_relayed, char *out)
 {
 	const struct wire *wire = &renderer->wires[output];
 	/* The first separator is written where the opening's last byte belongs. */
@@ -56,9 +53,8 @@ static inline __attribute__((always_inline)) char *line_put_tags(struct renderer
 	return end;
 }
 
-static inline __attribute__((always_inline)) char *line_put(struct renderer *renderer, uint16_t output,
-                                                            const struct metric *metric, bool is_relayed, struct span head,
-                                                            struct span value, struct span type, struct span rate, char *out)
+INLINE char *line_put(struct renderer *renderer, uint16_t output, const struct metric *metric, bool is_relayed, struct span head,
+                      struct span value, struct span type, struct span rate, char *out)
 {
 	const struct wire *wire = &renderer->wires[output];
 	out = put(out, head);

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "base/bounds.h"
+#include "base/inline.h"
 #include "base/span.h"
 
 enum {
@@ -53,7 +54,7 @@ static inline bool packer_has_room(const struct packer *packer)
 /* Room for RENDER_MAX bytes, flushing where it must; NULL where the output holds too much already. */
 static inline char *packer_reserve(struct packer *packer)
 {
-	return __builtin_expect(packer_has_room(packer), 1) ? packer->buffer + packer->used : packer_make_room(packer);
+	return likely(packer_has_room(packer)) ? packer->buffer + packer->used : packer_make_room(packer);
 }
 
 /* The len bytes just rendered at the reserved place become one metric: in the open datagram, else in a new one.
@@ -63,7 +64,7 @@ static inline void packer_commit(struct packer *packer, size_t len)
 {
 	struct cut *open = packer->cuts + packer->count;
 	packer->buffer[packer->used + len] = '\n';
-	if (__builtin_expect(packer->first < packer->count && open[-1].len + 1 + len <= packer->max_datagram, 1)) {
+	if (likely(packer->first < packer->count && open[-1].len + 1 + len <= packer->max_datagram)) {
 		open[-1].len += 1 + (uint32_t)len;
 		open[-1].metrics++;
 	} else {

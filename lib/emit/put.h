@@ -2,6 +2,7 @@
 #ifndef STATSIDECAR_EMIT_PUT_H
 #define STATSIDECAR_EMIT_PUT_H
 
+#include "base/inline.h"
 #include "base/span.h"
 
 /* Texts that hang in an arena, a plan or a buffer with SCAN_PAD bytes behind it are copied 32 bytes at a time, so that the length of
@@ -9,7 +10,7 @@
 static inline char *put(char *out, struct span text)
 {
 	memcpy(out, text.at, 32);
-	for (size_t at = 32; __builtin_expect(at < text.len, 0); at += 32)
+	for (size_t at = 32; unlikely(at < text.len); at += 32)
 		memcpy(out + at, text.at + at, 32);
 	return out + text.len;
 }

@@ -2,8 +2,6 @@
 #include "emit/line.h"
 #include "emit/render_inside.h"
 
-#define INLINE static inline __attribute__((always_inline))
-
 /* Read in whole vectors. */
 static const char other[SCAN_PAD] = "__other__";
 static const char bare_true[SCAN_PAD] = "true";

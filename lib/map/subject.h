@@ -3,6 +3,7 @@
 #ifndef STATSIDECAR_MAP_SUBJECT_H
 #define STATSIDECAR_MAP_SUBJECT_H
 
+#include "base/inline.h"
 #include "base/timestamp.h"
 #include "map/mapping.h"
 
@@ -58,7 +59,7 @@ void subject_epoch_wrapped(struct subject *subject);
 /* Standard fields are worked out anew: something has changed that they depend on. */
 static inline void subject_forget(struct subject *subject)
 {
-	if (__builtin_expect(++subject->epoch == 0, 0))
+	if (unlikely(++subject->epoch == 0))
 		subject_epoch_wrapped(subject);
 }
 

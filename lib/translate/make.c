@@ -5,8 +5,6 @@
 #include "translate/reading.h"
 #include "translate/translator.h"
 
-#define INLINE static inline __attribute__((always_inline))
-
 /* ---- metric -> datagrams ---- */
 
 /* xorshift64* (Vigna, "An experimental exploration of Marsaglia's xorshift generators", 2016); the upper half. */

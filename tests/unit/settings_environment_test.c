@@ -78,7 +78,9 @@ static const struct {
          "tcp://HOST:PORT, "
          "fifo:///PATH, stdin: or stdout:\n"},
 	{"a wrong port", "DD_AGENT_HOST=a;DD_DOGSTATSD_PORT=x", "",
-         "DD_AGENT_HOST:0:0: `udp://a:x`: the port must be a number between 0 and 65535\n"},
+         "DD_DOGSTATSD_PORT:0:0: `udp://a:x`: the port must be a number between 0 and 65535\n"},
+	{"a port beyond all", "STATSD_HOST=a;STATSD_PORT=65536", "",
+         "STATSD_PORT:0:0: `udp://a:65536`: the port must be a number between 0 and 65535\n"},
 
 	{"service tags", "DD_ENV=prod;DD_SERVICE=shop;DD_VERSION=1.2", ONE,
          LOCAL "{env=prod,service=shop,version=1.2}"},
