@@ -28,6 +28,13 @@ int64_t clock_processor_ns(void)
 	return clock_read_ns(CLOCK_THREAD_CPUTIME_ID);
 }
 
+void clock_rest_ns(int64_t ns)
+{
+	struct timespec rest = {ns / NS_PER_S, ns % NS_PER_S};
+
+	clock_nanosleep(CLOCK_MONOTONIC, 0, &rest, NULL);
+}
+
 static char *clock_put_digits(char *out, int64_t value, int digits)
 {
 	for (int i = digits; i-- > 0; value /= 10)

@@ -14,6 +14,9 @@ int64_t clock_monotonic_ns(void);
 /* Processor time that the agent has had: what something costs, however long others kept it waiting. A system call. */
 int64_t clock_processor_ns(void);
 
+/* Comes back after so long, or with a signal; later by what the system's timers are late (50 µs by default). */
+void clock_rest_ns(int64_t ns);
+
 enum { CLOCK_TIME_LEN = 24 };
 
 /* `2024-11-23T16:18:40.368Z`, CLOCK_TIME_LEN bytes without an end; where it went on. For times from 1970 to 9999; also in the

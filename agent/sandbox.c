@@ -38,7 +38,8 @@
 static const char *const allowed[] = {
 	/* the loop, time */
 	"epoll_create1", "epoll_ctl", "epoll_wait", "epoll_pwait", "epoll_pwait2", "poll", "ppoll", "ppoll_time64", "select",
-	"pselect6", "pselect6_time64", "clock_gettime", "clock_gettime64", "gettimeofday", "time", "restart_syscall",
+	"pselect6", "pselect6_time64", "clock_gettime", "clock_gettime64", "clock_nanosleep",
+	"clock_nanosleep_time64", "gettimeofday", "time", "restart_syscall",
 	/* events in, metrics out, HTTP */
 	"read", "readv", "pread64", "write", "writev", "recv", "recvfrom", "recvmsg", "recvmmsg", "recvmmsg_time64", "send", "sendto",
 	"sendmsg", "sendmmsg", "accept", "accept4", "connect", "bind", "listen", "shutdown", "getsockname", "getpeername",

@@ -13,6 +13,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "input/input.h"
 #include "input/listen.h"
 #include "log.h"
@@ -23,6 +24,9 @@ enum {
 	/* Then the other inputs have their turn. */
 	DATAGRAMS_PER_TURN = 4 * BATCH,
 	RECEIVES_PER_TURN = 16,
+	/* After so many turns in which more than one came, each. */
+	REST_AFTER = 2,
+	REST_NS = 100 * 1000,
 	/* What one datagram takes of the receive buffer at least: the kernel's struct sk_buff with its data's trailer. */
 	KERNEL_OVERHEAD = 512,
 };
@@ -47,6 +51,8 @@ struct datagram_input {
 	bool checks_senders;
 	bool is_draining;
 	uint64_t left;        /* while draining: datagrams that may still be read */
+	uint64_t turn;        /* the last one's number */
+	unsigned crowded;     /* turns in a row, up to REST_AFTER, that more than one datagram came in, and no other input's between */
 	uint32_t seen_drops;  /* the socket's own count, which wraps, up to which kernel_drops has it */
 };
 
@@ -152,16 +158,15 @@ static void datagram_translate(struct datagram_input *datagram, unsigned count)
 
 /* A bounded share; true once nothing is left of what was to be read. A datagram that came alone is sent on at once. Where several
  * came, more may have come meanwhile: what they make goes out together. */
-static bool datagram_read(struct datagram_input *datagram)
+static bool datagram_read(struct datagram_input *datagram, unsigned *total)
 {
-	unsigned total = 0;
-
-	for (int turn = 0; turn < RECEIVES_PER_TURN && total < DATAGRAMS_PER_TURN; turn++) {
+	*total = 0;
+	for (int turn = 0; turn < RECEIVES_PER_TURN && *total < DATAGRAMS_PER_TURN; turn++) {
 		unsigned wanted = BATCH;
 		int got;
 
-		if (wanted > DATAGRAMS_PER_TURN - total)
-			wanted = DATAGRAMS_PER_TURN - total;
+		if (wanted > DATAGRAMS_PER_TURN - *total)
+			wanted = DATAGRAMS_PER_TURN - *total;
 		if (datagram->is_draining && datagram->left < wanted)
 			wanted = (unsigned)datagram->left;
 		if (wanted == 0)
@@ -173,24 +178,41 @@ static bool datagram_read(struct datagram_input *datagram)
 		/* Where many wait, some may have found no room. */
 		if (got == BATCH)
 			datagram_refresh(&datagram->input);
+		*total += (unsigned)got;
 		if (datagram->is_draining)
 			datagram->left -= (unsigned)got;
 		if (got == 1)
 			return true;
-		total += (unsigned)got;
 	}
 	return false;
+}
+
+/* Where datagrams come as fast as turns, each turn finds a few of them, and costs more than they do. Then the loop stays away for a
+ * moment, in which they gather in the socket: at 200,000 a second that saves a quarter of the processor time. What was read is sent
+ * before. Not beside another input that has something to do; nor from a Unix socket, whose senders would have to wait. */
+static bool datagram_wants_rest(struct datagram_input *datagram, unsigned total, bool is_done)
+{
+	const struct input_owner *owner = datagram->input.owner;
+	bool is_alone = owner->turns - datagram->turn == 1;
+
+	datagram->turn = owner->turns;
+	if (!datagram->is_udp || total < 2 || !is_alone)
+		datagram->crowded = 0;
+	else if (datagram->crowded < REST_AFTER)
+		datagram->crowded++;
+	return datagram->crowded == REST_AFTER && is_done && !datagram->is_draining;
 }
 
 static void datagram_turn(struct datagram_input *datagram)
 {
 	struct input *input = &datagram->input;
 	struct input_owner *owner = input->owner;
-
-	bool is_done;
+	unsigned total;
+	bool is_done, wants_rest;
 
 	owner->begin(owner);
-	is_done = datagram_read(datagram);
+	is_done = datagram_read(datagram, &total);
+	wants_rest = datagram_wants_rest(datagram, total, is_done);
 	if (datagram->is_draining && is_done) {
 		event_del(datagram->ready);
 		datagram_refresh(input);
@@ -199,7 +221,10 @@ static void datagram_turn(struct datagram_input *datagram)
 		/* Of a socket that is empty by now nobody would hear again. */
 		event_active(datagram->ready, EV_READ, 0);
 	}
+	/* A reload may remove the input here. */
 	owner->flush(owner);
+	if (wants_rest)
+		clock_rest_ns(REST_NS);
 }
 
 static void datagram_on_ready(evutil_socket_t fd, short what, void *context)

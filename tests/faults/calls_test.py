@@ -57,6 +57,7 @@ ERRORS = {
     "calloc": [ENOMEM],
     "chmod": [EPERM, EROFS, EIO],
     "close": [EINTR, EIO],
+    "clock_nanosleep": [EINTR],
     "connect": [ECONNREFUSED, ETIMEDOUT, EAGAIN, EINTR, ENOENT, ENOMEM],
     "epoll_create1": NO_DESCRIPTOR,
     "epoll_ctl": [ENOMEM, ENOSPC],

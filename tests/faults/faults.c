@@ -35,8 +35,8 @@
 
 /* clang-format off */
 #define FUNCTIONS(X) \
-	X(accept) X(accept4) X(access) X(bind) X(calloc) X(chmod) X(close) X(connect) X(epoll_create1) X(epoll_ctl) X(epoll_wait) \
-	X(eventfd) X(fchmod) X(fchown) X(fcntl) X(flock) X(fopen) X(fstat) X(getpeername) X(getrandom) X(getrusage) \
+	X(accept) X(accept4) X(access) X(bind) X(calloc) X(chmod) X(clock_nanosleep) X(close) X(connect) X(epoll_create1) X(epoll_ctl) \
+	X(epoll_wait) X(eventfd) X(fchmod) X(fchown) X(fcntl) X(flock) X(fopen) X(fstat) X(getpeername) X(getrandom) X(getrusage) \
 	X(getsockname) X(getsockopt) X(inotify_add_watch) X(inotify_init1) X(inotify_rm_watch) X(ioctl) X(listen) X(lstat) \
 	X(malloc) X(mkdir) X(mkfifo) X(mmap) X(open) X(opendir) X(pipe2) X(poll) X(prctl) X(read) X(readlink) X(readv) X(realloc) \
 	X(recv) X(recvfrom) X(recvmmsg) X(send) X(sendmmsg) X(sendmsg) X(sendto) X(setsockopt) X(shutdown) X(socket) \
@@ -190,6 +190,16 @@ static size_t shortened(size_t size)
 			size = shortened(size);                              \
 		return REAL(name) arguments;                                 \
 	}
+
+/* ---- time ---- */
+
+/* It says itself what is wrong. */
+int clock_nanosleep(clockid_t clock, int flags, const struct timespec *rest, struct timespec *left)
+{
+	int fault = fault_of(CALL_clock_nanosleep, -1);
+
+	return fault > 0 ? fault : REAL(clock_nanosleep)(clock, flags, rest, left);
+}
 
 /* ---- events in, metrics out ---- */
 

@@ -32,6 +32,7 @@ ERRORS = {
     "connect": "ECONNREFUSED ETIMEDOUT EAGAIN EINTR ENOMEM",
     "epoll_create1": "EMFILE ENFILE ENOMEM",
     "epoll_ctl": "ENOMEM ENOSPC",
+    "clock_nanosleep": "EINTR",
     "epoll_wait": "EINTR",
     "eventfd2": "EMFILE ENFILE ENOMEM",
     "faccessat2": "EACCES EIO",
