@@ -35,7 +35,6 @@ const char *const reload_result_names[RELOAD_RESULT_COUNT] = {
 
 static void agent_begin_for_input(struct input_owner *owner)
 {
-	owner->turns++;
 	pacing_begin(AGENT_OF(owner, input_owner));
 }
 

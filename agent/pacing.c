@@ -6,6 +6,7 @@ void pacing_begin(struct agent *agent)
 {
 	struct moment now = {.realtime_ns = clock_realtime_ns(), .monotonic_ns = clock_monotonic_ns()};
 
+	agent->input_owner.began_ns = now.monotonic_ns;
 	translator_set_time(agent->rules->translator, now);
 	for (size_t i = 0; i < agent->part_count; i++) {
 		if (agent->parts[i].awake != NULL)

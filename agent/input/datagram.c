@@ -24,8 +24,10 @@ enum {
 	/* Then the other inputs have their turn. */
 	DATAGRAMS_PER_TURN = 4 * BATCH,
 	RECEIVES_PER_TURN = 16,
-	/* After so many turns in which more than one came, each. */
+	/* After so many turns in which several came, each begun as soon after the other as the loop can without a sleep. */
 	REST_AFTER = 2,
+	REST_SEVERAL = 4,
+	REST_SOON_NS = 10 * 1000,
 	REST_NS = 100 * 1000,
 	/* What one datagram takes of the receive buffer at least: the kernel's struct sk_buff with its data's trailer. */
 	KERNEL_OVERHEAD = 512,
@@ -42,6 +44,9 @@ struct datagram_batch {
 
 static struct datagram_batch batch;
 
+/* When the last turn in which several came was over, its rest included; 0: none was the last one. */
+static int64_t left_ns;
+
 struct datagram_input {
 	struct input input; /* first */
 	struct listen_socket listening;
@@ -51,8 +56,7 @@ struct datagram_input {
 	bool checks_senders;
 	bool is_draining;
 	uint64_t left;        /* while draining: datagrams that may still be read */
-	uint64_t turn;        /* the last one's number */
-	unsigned crowded;     /* turns in a row, up to REST_AFTER, that more than one datagram came in, and no other input's between */
+	unsigned crowded;     /* turns in a row, up to REST_AFTER, after which a rest would pay */
 	uint32_t seen_drops;  /* the socket's own count, which wraps, up to which kernel_drops has it */
 };
 
@@ -189,14 +193,13 @@ static bool datagram_read(struct datagram_input *datagram, unsigned *total)
 
 /* Where datagrams come as fast as turns, each turn finds a few of them, and costs more than they do. Then the loop stays away for a
  * moment, in which they gather in the socket: at 200,000 a second that saves a quarter of the processor time. What was read is sent
- * before. Not beside another input that has something to do; nor from a Unix socket, whose senders would have to wait. */
+ * before. Not where it sleeps between turns anyway, or another input has much to do; nor from a Unix socket, whose senders would have
+ * to wait. */
 static bool datagram_wants_rest(struct datagram_input *datagram, unsigned total, bool is_done)
 {
 	const struct input_owner *owner = datagram->input.owner;
-	bool is_alone = owner->turns - datagram->turn == 1;
 
-	datagram->turn = owner->turns;
-	if (!datagram->is_udp || total < 2 || !is_alone)
+	if (!datagram->is_udp || total < REST_SEVERAL || owner->began_ns - left_ns > REST_SOON_NS)
 		datagram->crowded = 0;
 	else if (datagram->crowded < REST_AFTER)
 		datagram->crowded++;
@@ -225,6 +228,7 @@ static void datagram_turn(struct datagram_input *datagram)
 	owner->flush(owner);
 	if (wants_rest)
 		clock_rest_ns(REST_NS);
+	left_ns = total < REST_SEVERAL ? 0 : clock_monotonic_ns();
 }
 
 static void datagram_on_ready(evutil_socket_t fd, short what, void *context)

@@ -2,7 +2,6 @@
 the one that brought the event and the next wait stands the one that sends its metrics, and that wait has no time-out, so
 that no timer can be what sends them."""
 
-import contextlib
 import os
 import socket
 import subprocess
@@ -157,56 +156,6 @@ def _(input_url, send, receiver_of, options):
             send(agent, "i.last n=1")
             receiver.wait(agent, 2 * (EVENTS + 2))
         check_calls(trace.calls, EVENTS)
-
-
-# ---- the rest after a flood ----
-
-FLOOD = 300  # datagrams: more than two turns take
-BOTH = "['udp://127.0.0.1:0', 'fifo://{dir}/pipe']"
-
-
-def check_rests(calls):
-    """How often it rested; each time everything was sent that had been read."""
-    rests, unsent = 0, None
-    for name, text, result in calls:
-        if name in READS and result > 0 and "i.e" in text:
-            unsent = text
-        elif name in SENDS and result > 0 and "i.e" in text:
-            unsent = None
-        elif name == "clock_nanosleep":
-            true(unsent is None, f"rests on an event that was not sent: {unsent}")
-            rests += 1
-    return rests
-
-
-@table(
-    [
-        ("UDP: where more came than two turns take, it rests when all of them are sent", "['udp://127.0.0.1:0']", to_udp, 1),
-        ("UDP: not beside another input that has something to do", BOTH, to_udp, 0),
-        ("a Unix socket's senders would have to wait: no rest", "['unix://{dir}/in']", to_unix, 0),
-    ]
-)
-def _(inputs, send, want):
-    with UdpReceiver() as receiver, Agent(f"inputs: {inputs}\noutputs: ['{receiver.url}']" + RULES) as agent:
-        with Trace(agent) as trace:
-            # A Unix socket holds few.
-            if send is to_udp:
-                agent.freeze()
-            for number in range(FLOOD):
-                send(agent, f"i.e{number} n={number + 1}")
-            with contextlib.ExitStack() as stack:
-                if "fifo" in inputs:
-                    pipe = stack.enter_context(open(agent.directory / "pipe", "wb"))
-                    # Nothing comes of it; there is always more of it.
-                    writer = stack.enter_context(subprocess.Popen(["yes", "x.unmapped"], stdout=pipe))
-                    stack.callback(writer.kill)
-                agent.thaw()
-                receiver.read_until(lambda: any(f"i.e{FLOOD - 1}:" in line for line in receiver.all_lines()), "the last event")
-            for number in range(EVENTS):
-                receiver.received.clear()
-                send(agent, f"i.one{number} n=1")
-                receiver.read_until(lambda: any("i.one" in line for line in receiver.all_lines()), "a single event")
-        equal(check_rests(trace.calls), want, "rests")
 
 
 main()
