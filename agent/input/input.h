@@ -23,7 +23,7 @@ struct input_owner {
 	struct translator *translator; /* the one in force: a reload swaps it */
 	uint32_t line_max;             /* limits.line */
 	enum port_use port_use;        /* of inputs that are opened now */
-	int64_t began_ns;              /* the present one's beginning, by the monotonic clock */
+	int64_t began_ns;              /* when the present wake-up began, by the monotonic clock */
 	/* A wake-up begins: the time is taken. */
 	void (*begin)(struct input_owner *owner);
 	/* Sends everything that was made; false where an output that blocks still holds something. Inputs that can wait are paused
