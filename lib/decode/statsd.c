@@ -4,8 +4,8 @@
 #include "base/decimal.h"
 #include "base/vector.h"
 
-/* The value of a tag that has none; texts are read in whole vectors. */
-static const char bare_true[SCAN_PAD] = "true";
+static const char bare[SCAN_PAD] = "true"; /* texts are read in whole vectors */
+const struct span statsd_bare_tag = {bare, 4};
 
 static int fail(struct statsd_reader *reader, const char *at, const char *why)
 {
@@ -105,7 +105,7 @@ static void set_tags(struct lifecycle_event *event, struct span tags)
 	struct span key;
 	struct span value;
 	while (root->table && statsd_next_tag(&tags, &key, &value))
-		set_at(event, fieldset_child(event->fields, root, key.at, (uint32_t)key.len), value.at ? value : (struct span){bare_true, 4});
+		set_at(event, fieldset_child(event->fields, root, key.at, (uint32_t)key.len), value.at ? value : statsd_bare_tag);
 }
 
 bool statsd_next_tag(struct span *tags, struct span *key, struct span *value)

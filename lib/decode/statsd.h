@@ -21,6 +21,9 @@ struct statsd_reader {
 	uint32_t at;        /* and where */
 };
 
+/* What a tag without value says: `true`. */
+extern const struct span statsd_bare_tag;
+
 /* The first letter of `c`, `ms`, `g`, `h`, `d` and `s`; 0: no type. */
 static inline char statsd_type(struct span type)
 {

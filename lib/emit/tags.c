@@ -2,9 +2,7 @@
 #include "emit/line.h"
 #include "emit/render_inside.h"
 
-/* Read in whole vectors. */
-static const char other[SCAN_PAD] = "__other__";
-static const char bare_true[SCAN_PAD] = "true";
+static const char other[SCAN_PAD] = "__other__"; /* read in whole vectors */
 
 const struct span render_other = {other, 9};
 
@@ -197,7 +195,7 @@ static char *put_relayed_tag(struct renderer *renderer, const struct wire *wire,
 		return out;
 	*out++ = wire->assign;
 	if (!value.at || value.len == 0)
-		value = (struct span){bare_true, 4};
+		value = statsd_bare_tag;
 	return out + put_clean(out, &sanitise_tag_value[dialect], value, renderer->tag_length);
 }
 

@@ -39,34 +39,32 @@ static int take_number(struct reading *reading, struct span value, char *text, e
 	return 0;
 }
 
-/* The types that a relayed metric may have, as StatsD writes them. */
+static enum metric_kind relayed_kind(char type)
+{
+	switch (type) {
+	case 'c':
+		return METRIC_COUNTER;
+	case 'm':
+		return METRIC_TIMER;
+	case 'g':
+		return METRIC_GAUGE;
+	case 'h':
+		return METRIC_HISTOGRAM;
+	case 'd':
+		return METRIC_DISTRIBUTION;
+	default:
+		return METRIC_SET;
+	}
+}
+
 static int take_type(struct reading *reading, struct subject *subject, enum skip *skip)
 {
-	struct span type;
-	if (!subject_text(subject, subject->mapping->relay_type, &type))
+	struct span text;
+	const char type = subject_text(subject, subject->mapping->relay_type, &text) ? statsd_type(text) : 0;
+	if (!type)
 		return fail(skip, SKIP_ABSENT);
-	switch (statsd_type(type)) {
-	case 'c':
-		reading->relayed = METRIC_COUNTER;
-		return 0;
-	case 'm':
-		reading->relayed = METRIC_TIMER;
-		return 0;
-	case 'g':
-		reading->relayed = METRIC_GAUGE;
-		return 0;
-	case 'h':
-		reading->relayed = METRIC_HISTOGRAM;
-		return 0;
-	case 'd':
-		reading->relayed = METRIC_DISTRIBUTION;
-		return 0;
-	case 's':
-		reading->relayed = METRIC_SET;
-		return 0;
-	default:
-		return fail(skip, SKIP_ABSENT);
-	}
+	reading->relayed = (uint8_t)relayed_kind(type);
+	return 0;
 }
 
 /* `|@0.1`, written behind the value; a rate that is none is left out, and one where it means nothing. */
