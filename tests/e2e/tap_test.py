@@ -5,6 +5,7 @@ import os
 import socket
 import subprocess
 import threading
+from urllib.parse import quote
 
 from admin import PIPE, AdminAgent
 from harness import (
@@ -34,6 +35,7 @@ class Tap:
     """`statsidecar tap`, once it listens."""
 
     def __init__(self, agent, *arguments):
+        explain_beforehand(agent)
         self.process = subprocess.Popen(
             WRAPPER + [PROGRAM, "tap", "--admin", agent.address, *arguments],
             stdin=subprocess.DEVNULL,
@@ -53,6 +55,13 @@ class Tap:
         self.stdout.wait_end()
         self.process.stdout.close()
         self.process.stderr.close()
+
+
+def explain_beforehand(agent):
+    """Valgrind translates code when it first runs, which for one event can take more time than a tap may: it would rest then."""
+    if WRAPPER:
+        for event in EVENTS:
+            agent.insist("/api/explain?line=" + quote(event, safe=""))
 
 
 @test("what it prints is what explain prints")
