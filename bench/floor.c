@@ -1,10 +1,11 @@
 /* The floor: what moving the same bytes costs where nobody looks at them. One bare epoll loop.
  *
- *     floor pipe PATH OUT [DATAGRAM]    reads the pipe; forwards in datagrams of DATAGRAM bytes (1400), 64 a sendmmsg()
- *     floor whole PATH OUT [DATAGRAM]   the same, and no line is cut in two
- *     floor lines PATH OUT              reads the pipe; forwards each line as a datagram of its own
- *     floor read PATH                   only reads the pipe
- *     floor receive udp|PATH [BUFFER]   only receives datagrams, on a free UDP port or a Unix socket
+ *     floor pipe PATH OUT [DATAGRAM]      reads the pipe; forwards in datagrams of DATAGRAM bytes (1400), 64 a sendmmsg()
+ *     floor segments PATH OUT [DATAGRAM]  the same, as many of them a message as UDP segmentation takes (udp(7), UDP_SEGMENT)
+ *     floor whole PATH OUT [DATAGRAM]     as pipe, and no line is cut in two
+ *     floor lines PATH OUT                reads the pipe; forwards each line as a datagram of its own
+ *     floor read PATH                     only reads the pipe
+ *     floor receive udp|PATH [BUFFER]     only receives datagrams, on a free UDP port or a Unix socket
  *
  * OUT is a port of 127.0.0.1 or a Unix datagram socket's path. Says `ready` on standard error; ends with TERM, once
  * what it reads is empty; one that receives says `received N datagrams` then. */
@@ -12,6 +13,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <netinet/in.h>
+#include <netinet/udp.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -25,12 +28,17 @@
 
 #include "ends.h"
 
+#ifndef UDP_SEGMENT
+#define UDP_SEGMENT 103
+#endif
+
 enum {
 	READ_SIZE = 64 * 1024,
 	READS_PER_TURN = 8,
 	DATAGRAMS = 64,
 	PIPE_SIZE = 1024 * 1024,
 	DATAGRAM_SIZE = 9 * 1024, /* no power of two: equal low bits would fight for the same cache sets */
+	MESSAGE_MAX = 65507,      /* of UDP */
 };
 
 struct road {
@@ -38,6 +46,7 @@ struct road {
 	int in;
 	int out;         /* -1: nothing is forwarded */
 	size_t datagram; /* 0: each line is one */
+	size_t message;  /* what is sent as one: a datagram, or several of them */
 	bool is_whole;   /* they end where lines do */
 	size_t held;
 	uint64_t received; /* datagrams */
@@ -48,18 +57,20 @@ static struct mmsghdr headers[DATAGRAMS];
 static struct iovec vectors[DATAGRAMS];
 static char datagrams[DATAGRAMS][DATAGRAM_SIZE];
 
-/* How much of what is held from at on makes the next datagram; 0: it waits for more. */
+/* How much of what is held from at on makes the next message; 0: it waits for more. */
 static size_t road_next(const struct road *road, size_t at, bool is_last)
 {
 	const char *begin = road->buffer + at;
 	size_t left = road->held - at;
-	size_t len = left < road->datagram ? left : road->datagram;
+	size_t len = left < road->message ? left : road->message;
 	const char *end;
 
 	if (road->datagram == 0)
 		end = memchr(begin, '\n', left);
 	else if (len < road->datagram && !is_last)
 		return 0;
+	else if (len < road->message && !is_last)
+		return len - len % road->datagram;
 	else if (road->is_whole)
 		end = memrchr(begin, '\n', len);
 	else
@@ -183,11 +194,25 @@ static int open_pipe(const char *path)
 	return fd;
 }
 
+static void road_use_segments(struct road *road)
+{
+	int size = (int)road->datagram;
+
+	if (setsockopt(road->out, IPPROTO_UDP, UDP_SEGMENT, &size, sizeof size) < 0)
+		die("UDP_SEGMENT");
+	road->message = MESSAGE_MAX - MESSAGE_MAX % road->datagram;
+}
+
 static int usage(void)
 {
-	fputs("usage: floor pipe PATH OUT [DATAGRAM] | lines PATH OUT | read PATH | receive udp|PATH [BUFFER]\n",
+	fputs("usage: floor pipe|segments|whole PATH OUT [DATAGRAM] | lines PATH OUT | read PATH | receive udp|PATH [BUFFER]\n",
 	      stderr);
 	return EX_USAGE;
+}
+
+static bool is_packing(const char *mode)
+{
+	return strcmp(mode, "pipe") == 0 || strcmp(mode, "segments") == 0 || strcmp(mode, "whole") == 0;
 }
 
 int main(int argc, char **argv)
@@ -204,7 +229,7 @@ int main(int argc, char **argv)
 		road.in = open_pipe(argv[2]);
 		road.out = open_output(argv[3]);
 		road.datagram = 0;
-	} else if ((strcmp(mode, "pipe") == 0 || strcmp(mode, "whole") == 0) && (argc == 4 || argc == 5)) {
+	} else if (is_packing(mode) && (argc == 4 || argc == 5)) {
 		road.is_whole = strcmp(mode, "whole") == 0;
 		road.in = open_pipe(argv[2]);
 		road.out = open_output(argv[3]);
@@ -212,6 +237,9 @@ int main(int argc, char **argv)
 			road.datagram = strtoul(argv[4], NULL, 10);
 		if (road.datagram == 0 || road.datagram > READ_SIZE)
 			return usage();
+		road.message = road.datagram;
+		if (strcmp(mode, "segments") == 0)
+			road_use_segments(&road);
 	} else {
 		return usage();
 	}

@@ -106,8 +106,8 @@ def agent(rules=COUNTER_AND_TIMER, format_="auto", when_full="drop", max_datagra
     return command
 
 
-def floor(max_datagram=1400):
-    return lambda path, sink, _: [program("floor"), "pipe", path, sink.where, str(max_datagram)]
+def floor(max_datagram=1400, mode="pipe"):
+    return lambda path, sink, _: [program("floor"), mode, path, sink.where, str(max_datagram)]
 
 
 def agent_with_trouble(path, sink, directory):
@@ -134,6 +134,7 @@ def closed_port():
 PIPE = {
     "agent: counter and timer, two tags each": Contestant(agent()),
     "floor: the same bytes forwarded unread": Contestant(floor()),
+    "floor: the same, 46 datagrams a message": Contestant(floor(mode="segments")),
     "read only": Contestant(lambda path, sink, _: [program("floor"), "read", path]),
 }
 OUTPUTS = {

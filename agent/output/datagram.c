@@ -1,7 +1,14 @@
 /* Metrics as datagrams, to a UDP port or a Unix socket: the cuts of one wake-up in one sendmmsg(), or a send() where there is but
- * one. The socket is connected: the kernel then tells of a receiver that is not there. */
+ * one. The socket is connected: the kernel then tells of a receiver that is not there.
+ *
+ * The way through the kernel to a UDP port of this host costs more than all that was done for what the datagram holds. Cuts of one
+ * size, of which the last may be shorter, go it once, as one message that the kernel cuts again where it is received: UDP
+ * segmentation (udp(7), UDP_SEGMENT). The receiver gets the same datagrams. Of full ones, whose sizes differ by less than a line,
+ * every second or third shares its message. */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/udp.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,20 +20,37 @@
 #include "output/output.h"
 #include "output/resolver.h"
 
+#ifndef SOL_UDP
+#define SOL_UDP IPPROTO_UDP
+#endif
+#ifndef UDP_SEGMENT
+#define UDP_SEGMENT 103
+#endif
+
 enum {
 	/* An unsent report about an earlier datagram takes one call each. */
 	REFUSALS_MAX = 2,
+	/* What one UDP message holds at most; the kernel takes 64 segments, as many as there are cuts. */
+	MESSAGE_MAX = 65507,
 };
 
 /* A UDP output's own; a Unix socket needs none. */
 struct udp {
 	struct name *name;
 	int64_t opened_ns;
+	bool has_segments; /* several datagrams may share a message */
+};
+
+/* The size of a message's segments. */
+union segment_control {
+	struct cmsghdr header;
+	char bytes[CMSG_SPACE(sizeof(uint16_t))];
 };
 
 /* One thread, and nothing stays in it between two calls. */
 static struct mmsghdr headers[PACKER_CUTS];
 static struct iovec vectors[PACKER_CUTS];
+static union segment_control controls[PACKER_CUTS];
 
 /* What one wake-up gives, mostly: by a call that has less to look at. */
 static int datagram_send_one(const struct output *output)
@@ -41,22 +65,87 @@ static int datagram_send_one(const struct output *output)
 	return sent < 0 ? -1 : 1;
 }
 
-static int datagram_send_some(const struct output *output)
+static bool datagram_has_segments(const struct output *output)
+{
+	const struct udp *udp = output->state;
+
+	return udp != NULL && udp->has_segments;
+}
+
+/* How many cuts, from that one on, go as one message. */
+static uint32_t datagram_group(const struct output *output, uint32_t first)
 {
 	const struct packer *packer = &output->packer;
-	unsigned count = 0;
-	int sent;
+	const struct cut *cuts = packer->cuts;
+	uint32_t end = first + 1;
+	uint32_t size = cuts[first].len;
 
-	if (packer->count - packer->first == 1)
-		return datagram_send_one(output);
-	for (uint32_t i = packer->first; i < packer->count; i++, count++) {
-		vectors[count] = (struct iovec){packer->buffer + packer->cuts[i].at, packer->cuts[i].len};
-		headers[count].msg_hdr = (struct msghdr){.msg_iov = &vectors[count], .msg_iovlen = 1};
+	if (!datagram_has_segments(output))
+		return 1;
+	while (end < packer->count && cuts[end - 1].len == cuts[first].len && cuts[end].len <= cuts[first].len &&
+	       size + cuts[end].len <= MESSAGE_MAX)
+		size += cuts[end++].len;
+	return end - first;
+}
+
+static void datagram_say_segments(struct msghdr *header, union segment_control *control, uint32_t len)
+{
+	control->header.cmsg_level = SOL_UDP;
+	control->header.cmsg_type = UDP_SEGMENT;
+	control->header.cmsg_len = CMSG_LEN(sizeof(uint16_t));
+	memcpy(CMSG_DATA(&control->header), &(uint16_t){(uint16_t)len}, sizeof(uint16_t));
+	header->msg_control = control;
+	header->msg_controllen = sizeof *control;
+}
+
+/* The messages of what waits: how many. Each has a vector for each of its cuts. */
+static unsigned datagram_gather(const struct output *output)
+{
+	const struct packer *packer = &output->packer;
+	struct iovec *vector = vectors;
+	unsigned count = 0;
+
+	for (uint32_t i = packer->first; i < packer->count; count++) {
+		struct msghdr *header = &headers[count].msg_hdr;
+		uint32_t group = datagram_group(output, i);
+
+		*header = (struct msghdr){.msg_iov = vector, .msg_iovlen = group};
+		if (group > 1)
+			datagram_say_segments(header, &controls[count], packer->cuts[i].len);
+		for (uint32_t end = i + group; i < end; i++)
+			*vector++ = (struct iovec){packer->buffer + packer->cuts[i].at, packer->cuts[i].len};
 	}
+	return count;
+}
+
+/* How many cuts the kernel took, or -1. */
+static int datagram_send_some(const struct output *output)
+{
+	unsigned count;
+	int sent, cuts = 0;
+
+	if (output->packer.count - output->packer.first == 1)
+		return datagram_send_one(output);
+	count = datagram_gather(output);
 	do
 		sent = sendmmsg(output->fd, headers, count, MSG_DONTWAIT | MSG_NOSIGNAL);
 	while (sent < 0 && errno == EINTR);
-	return sent;
+	for (int i = 0; i < sent; i++)
+		cuts += (int)headers[i].msg_hdr.msg_iovlen;
+	return sent < 0 ? -1 : cuts;
+}
+
+/* Whether the error may be for the segments alone, as where they are larger than the interface's packets or IPsec stands in the
+ * way: then they are given up, and the same cuts are tried one by one. */
+static bool datagram_gives_up_segments(const struct output *output, int error)
+{
+	struct udp *udp = output->state;
+	enum output_error kind = output_error_of(error);
+
+	if ((kind != OUTPUT_ERROR_TOO_LONG && kind != OUTPUT_ERROR_OTHER) || datagram_group(output, output->packer.first) == 1)
+		return false;
+	udp->has_segments = false;
+	return true;
 }
 
 /* What is to be done about the first cut, which the kernel did not take: OUTPUT_SENT to go on with the next try. */
@@ -117,6 +206,8 @@ static enum output_result datagram_send(struct output *output)
 				output_sent(output, output->packer.cuts[output->packer.first].len);
 			continue;
 		}
+		if (datagram_gives_up_segments(output, errno))
+			continue;
 		result = datagram_judge(output, errno, &refusals);
 		if (result != OUTPUT_SENT)
 			return result;
@@ -185,6 +276,17 @@ static void udp_adopt(struct output *output)
 	name_adopt(udp->name, &output->settings->endpoint, output->settings->resolve_interval_ns);
 }
 
+/* Only on the way to this host itself: elsewhere a network card's driver may have to cut the message, and not all do it right.
+ * The kernel is asked, because one that does not know segments would take no notice and send them as one datagram. */
+static bool udp_has_segments(const struct output *output)
+{
+	const struct udp *udp = output->state;
+	int size;
+	socklen_t len = sizeof size;
+
+	return name_is_loopback(udp->name) && getsockopt(output->fd, SOL_UDP, UDP_SEGMENT, &size, &len) == 0;
+}
+
 static int udp_open(struct output *output)
 {
 	struct udp *udp = output->state;
@@ -197,8 +299,10 @@ static int udp_open(struct output *output)
 		return 0;
 	}
 	udp->opened_ns = clock_monotonic_ns();
-	if (datagram_connect(output, address, len) == 0)
+	if (datagram_connect(output, address, len) == 0) {
+		udp->has_segments = udp_has_segments(output);
 		return 0;
+	}
 	name_doubt(udp->name);
 	return -1;
 }

@@ -12,64 +12,40 @@ import contextlib
 import ctypes
 import os
 import pathlib
-import shutil
 import signal
 import subprocess
-import sys
 
-import harness
-from harness import Failure, Skip, UdpReceiver, environment, skip, temporary_directory, wait_until
+import namespace
+from harness import Failure, Skip, UdpReceiver, environment, temporary_directory, wait_until
+from namespace import run
 from real_servers import debian, die_with_parent, find_program, libraries
 from stream_receiver import Listener
 
-INSIDE = "STATSIDECAR_TEST_NETWORK"
+PACKAGES = "STATSIDECAR_TEST_PACKAGES"
 CLONE_NEWNET = 0x40000000
 
 
 # ---- getting in ----
 
 
-def _why_not(packages):
-    for program in ("unshare", "nsenter", "ip"):
-        if shutil.which(program) is None:
-            return f"{program} is not installed"
-    probe = subprocess.run(
-        ["unshare", "--net", "--mount", "ip", "link", "set", "lo", "up"], capture_output=True, text=True
-    )
-    if probe.returncode:
-        return f"no network namespaces here: {probe.stderr.strip()}"
-    try:
-        # Inside there is no way to fetch them any more.
-        debian(*packages)
-    except Skip as why:
-        return str(why)
-    return None
-
-
 def main(packages):
     """Runs the tests in a namespace of their own, or skips them all with the reason."""
-    if INSIDE not in os.environ:
-        why = _why_not(packages)
-        if why is None:
-            sys.stdout.flush()
-            os.environ[INSIDE] = " ".join(packages)
-            os.execvp("unshare", ["unshare", "--net", "--mount", sys.executable, *sys.argv])
-        harness.replace_tests(lambda: skip(why))
-    else:
-        run("ip", "link", "set", "lo", "up")
-    harness.main()
 
+    def fetch():
+        os.environ[PACKAGES] = " ".join(packages)
+        try:
+            # Inside there is no way to fetch them any more.
+            debian(*packages)
+        except Skip as why:
+            return str(why)
+        return None
 
-def run(*arguments, env=None):
-    done = subprocess.run(list(map(str, arguments)), capture_output=True, text=True, env=env)
-    if done.returncode:
-        raise Failure(f"{' '.join(map(str, arguments))}: {done.stderr.strip()}")
-    return done.stdout
+    namespace.main([], ["--net", "--mount"], fetch)
 
 
 def unpacked():
     """The packages that main() was called with."""
-    return debian(*os.environ[INSIDE].split())
+    return debian(*os.environ[PACKAGES].split())
 
 
 # ---- hosts ----

@@ -1,34 +1,16 @@
 """`reopen_interval`: a new source port by and by, in a network namespace of the test's own, where an address is not
 loopback's and yet nothing leaves the machine."""
 
-import os
-import shutil
 import socket
-import subprocess
-import sys
 
-from harness import DEADLINE, Agent, equal, main, skip, table, true, wait_until, write_pipe
+import namespace
+from harness import DEADLINE, Agent, equal, table, true, wait_until, write_pipe
 
-INSIDE = "STATSIDECAR_TEST_NAMESPACE"
 ADDRESS = "192.0.2.1"
 RULES = """
 rules:
   - {match: "o.*", metrics: [{counter: "{event}", value: n}]}
 """
-
-
-def enter_namespace():
-    """Runs this file again inside; what it says is our own output."""
-    set_up = f'ip link set lo up && ip address add {ADDRESS}/32 dev lo && exec "$@"'
-    os.environ[INSIDE] = "1"
-    os.execvp("unshare", ["unshare", "--net", "sh", "-c", set_up, "sh", sys.executable, *sys.argv])
-
-
-def why_not():
-    if shutil.which("unshare") is None or shutil.which("ip") is None:
-        return "unshare(1) or ip(8) is not installed"
-    probe = subprocess.run(["unshare", "--net", "ip", "link", "set", "lo", "up"], capture_output=True, text=True)
-    return probe.stderr.strip() or None if probe.returncode else None
 
 
 def ports_seen(host, options, enough):
@@ -64,8 +46,6 @@ def ports_seen(host, options, enough):
     ]
 )
 def _(host, options, changes):
-    if INSIDE not in os.environ:
-        skip(why_not())
     if changes:
         true(len(ports_seen(host, options, lambda ports, sent: len(ports) > 3)) > 3, "ports")
     else:
@@ -73,6 +53,4 @@ def _(host, options, changes):
         equal(len(ports_seen(host, options, lambda ports, sent: sent == 100)), 1, "ports")
 
 
-if INSIDE not in os.environ and why_not() is None:
-    enter_namespace()
-main()
+namespace.main([["ip", "address", "add", f"{ADDRESS}/32", "dev", "lo"]])
