@@ -67,6 +67,7 @@ const struct command command_health = {
 	.help = "      --ready             asks whether it is ready: inputs open, outputs found; else whether it lives\n"
 		"      --admin HOST:PORT   where it answers (default: " ADMIN_CLIENT_DEFAULT ")\n"
 		"\n"
-		"Prints what it says. Exit status: 0 (it is), 1 (it is not, or does not answer within 3 s), 64 (usage).\n",
+		"Prints what it says. Exit status: 0 (it is); 1 (it is not, does not answer within 3 s, or HOST:PORT is no\n"
+		"address); 64 (usage).\n",
 	.run = health_run,
 };
