@@ -105,14 +105,21 @@ static void output_shut(struct output *output)
 	output->kind->shut(output);
 }
 
-void output_opened(struct output *output)
+static void output_report_back(struct output *output)
 {
 	static struct log_limit limit = LOG_LIMIT("outputs back");
-	struct event_base *base = output->owner->base;
 
 	if (output->was_reported)
 		log_limited(&limit, LOG_LEVEL_INFO, "output %s takes metrics", output->settings->label);
 	output->was_reported = false;
+}
+
+void output_opened(struct output *output)
+{
+	struct event_base *base = output->owner->base;
+
+	if (!output->kind->opens_always)
+		output_report_back(output);
 	output->is_open = true;
 	output->opened_ns = clock_monotonic_ns();
 	output->accounts->is_up = true;
@@ -199,6 +206,7 @@ static void output_send(struct output *output)
 	while (output->is_open && !output->is_waiting && (!packer_empty(&output->packer) || output->held_metrics > 0)) {
 		switch (output->kind->send(output)) {
 		case OUTPUT_SENT:
+			output_report_back(output);
 			return;
 		case OUTPUT_WAITS:
 			output->is_waiting = true;

@@ -53,6 +53,7 @@ struct output_kind {
 	void (*shut)(struct output *output);
 	/* Sends from packer->first on. */
 	enum output_result (*send)(struct output *output);
+	bool opens_always; /* only what was sent shows whether it takes metrics again */
 };
 
 struct output {

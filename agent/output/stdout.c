@@ -128,4 +128,5 @@ const struct output_kind output_stdout = {
 	.open = stdout_open,
 	.shut = stdout_shut,
 	.send = stdout_send,
+	.opens_always = true, /* on a full disk, too */
 };
