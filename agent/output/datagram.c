@@ -1,10 +1,10 @@
 /* Metrics as datagrams, to a UDP port or a Unix socket: the cuts of one wake-up in one sendmmsg(), or a send() where there is but
  * one. The socket is connected: the kernel then tells of a receiver that is not there.
  *
- * The way through the kernel to a UDP port of this host costs more than all that was done for what the datagram holds. Cuts of one
- * size, of which the last may be shorter, go it once, as one message that the kernel cuts again where it is received: UDP
+ * The way through the kernel to a UDP port on loopback costs more than all that was done for what the datagram holds. Neighbours of
+ * one size, and a shorter one behind them, are sent as one message, which the kernel cuts again where it is received: UDP
  * segmentation (udp(7), UDP_SEGMENT). The receiver gets the same datagrams. Of full ones, whose sizes differ by less than a line,
- * every second or third shares its message. */
+ * every second or third shares the message of the one before it. An output that blocks has one in hand at a time, mostly. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <netinet/in.h>
@@ -104,16 +104,21 @@ static unsigned datagram_gather(const struct output *output)
 	const struct packer *packer = &output->packer;
 	struct iovec *vector = vectors;
 	unsigned count = 0;
+	uint32_t i = packer->first;
 
-	for (uint32_t i = packer->first; i < packer->count; count++) {
+	while (i < packer->count) {
 		struct msghdr *header = &headers[count].msg_hdr;
-		uint32_t group = datagram_group(output, i);
+		uint32_t end = i + datagram_group(output, i);
 
-		*header = (struct msghdr){.msg_iov = vector, .msg_iovlen = group};
-		if (group > 1)
+		*header = (struct msghdr){.msg_iov = vector, .msg_iovlen = end - i};
+		if (end - i > 1)
 			datagram_say_segments(header, &controls[count], packer->cuts[i].len);
-		for (uint32_t end = i + group; i < end; i++)
-			*vector++ = (struct iovec){packer->buffer + packer->cuts[i].at, packer->cuts[i].len};
+		while (i < end) {
+			const struct cut *cut = &packer->cuts[i++];
+
+			*vector++ = (struct iovec){packer->buffer + cut->at, cut->len};
+		}
+		count++;
 	}
 	return count;
 }
@@ -135,14 +140,17 @@ static int datagram_send_some(const struct output *output)
 	return sent < 0 ? -1 : cuts;
 }
 
-/* Whether the error may be for the segments alone, as where they are larger than the interface's packets or IPsec stands in the
- * way: then they are given up, and the same cuts are tried one by one. */
-static bool datagram_gives_up_segments(const struct output *output, int error)
+/* The error may be for the first message as a whole, which is larger than a packet of the interface, more than a firewall or the
+ * memory lets through, or in the way of IPsec: then segments are given up, until the socket is opened anew. True where the same
+ * cuts are now to be tried one by one. */
+static bool datagram_give_up_segments(struct output *output, int error)
 {
 	struct udp *udp = output->state;
 	enum output_error kind = output_error_of(error);
 
-	if ((kind != OUTPUT_ERROR_TOO_LONG && kind != OUTPUT_ERROR_OTHER) || datagram_group(output, output->packer.first) == 1)
+	if (kind == OUTPUT_ERROR_FULL || kind == OUTPUT_ERROR_REFUSED)
+		return false;
+	if (!datagram_has_segments(output) || datagram_group(output, output->packer.first) == 1)
 		return false;
 	udp->has_segments = false;
 	return true;
@@ -206,7 +214,7 @@ static enum output_result datagram_send(struct output *output)
 				output_sent(output, output->packer.cuts[output->packer.first].len);
 			continue;
 		}
-		if (datagram_gives_up_segments(output, errno))
+		if (datagram_give_up_segments(output, errno))
 			continue;
 		result = datagram_judge(output, errno, &refusals);
 		if (result != OUTPUT_SENT)
@@ -276,8 +284,8 @@ static void udp_adopt(struct output *output)
 	name_adopt(udp->name, &output->settings->endpoint, output->settings->resolve_interval_ns);
 }
 
-/* Only on the way to this host itself: elsewhere a network card's driver may have to cut the message, and not all do it right.
- * The kernel is asked, because one that does not know segments would take no notice and send them as one datagram. */
+/* Only to loopback: elsewhere a network card's driver has to cut the message, and not all do it right. The kernel is asked, because
+ * one that does not know segments would take no notice and send them as one datagram. */
 static bool udp_has_segments(const struct output *output)
 {
 	const struct udp *udp = output->state;
