@@ -113,7 +113,8 @@ void agent_refresh(struct agent *agent)
 		accounts->pending = output_pending(agent->outputs[i]) + leaving_pending(agent, accounts);
 		accounts->is_up = agent->outputs[i]->is_open;
 	}
-	translator_refresh(agent->rules->translator);
+	if (agent->rules->translator != NULL)
+		translator_refresh(agent->rules->translator);
 }
 
 static void agent_report(void *context)
@@ -394,18 +395,19 @@ const struct agent_view *agent_view(struct agent *agent)
 	return view;
 }
 
-const char *agent_not_ready(const struct agent *agent)
+const char *agent_not_ready(struct agent *agent)
 {
 	if (agent->ready_monotonic_ns == 0)
 		return "starting";
 	if (agent->phase != PHASE_RUNNING)
 		return "stopping";
-	if (clock_monotonic_ns() - agent->ready_monotonic_ns >= READY_AFTER_S * NS_PER_S)
+	if (agent->was_ready || clock_monotonic_ns() - agent->ready_monotonic_ns >= READY_AFTER_S * NS_PER_S)
 		return NULL;
 	for (size_t i = 0; i < agent->output_count; i++) {
 		if (!output_is_placed(agent->outputs[i]))
 			return "an output has neither an address nor a connection yet";
 	}
+	agent->was_ready = true;
 	return NULL;
 }
 

@@ -81,9 +81,9 @@ int agent_run(struct agent *agent);
 struct event_base *agent_base(const struct agent *agent);
 /* Brings the accounts up to date. */
 const struct agent_view *agent_view(struct agent *agent);
-/* Every configured input is open (the agent does not run without), and every output has an address or a connection, or has had
- * its time: NULL, else a static text that says why not. */
-const char *agent_not_ready(const struct agent *agent);
+/* Every configured input is open (the agent does not run without), and every output has had an address or a connection, or its
+ * time: NULL, and from then on until it stops; else a static text that says why not. */
+const char *agent_not_ready(struct agent *agent);
 /* Before a part makes metrics by itself (a timer of its own): the time is taken. Behind it: they are sent. */
 void agent_begin(struct agent *agent);
 void agent_flush(struct agent *agent);

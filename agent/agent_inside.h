@@ -67,6 +67,7 @@ struct agent {
 	size_t part_count;
 	struct agent_view view;
 	int64_t ready_monotonic_ns;
+	bool was_ready; /* agent_not_ready() has said so once */
 	enum phase phase;
 	bool is_blocked;
 	int status;

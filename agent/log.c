@@ -48,9 +48,9 @@ static size_t log_put_safely(char *out, size_t room, struct span text, bool is_j
 			out[used++] = '\\';
 			out[used++] = (char)byte;
 			at++;
-		} else if (length == 0) {
+		} else if (length == 0 || (length > 1 && !utf8_is_shown(text.at + at, length))) {
 			out[used++] = '?';
-			at++;
+			at += length == 0 ? 1 : length;
 		} else if (byte < 0x20 || byte == 0x7f) {
 			used += (size_t)snprintf(out + used, room - used, is_json ? "\\u%04x" : "\\x%02x", byte);
 			at++;
@@ -269,7 +269,7 @@ size_t log_quote(char *out, size_t size, struct span text, size_t limit)
 			out[used++] = '\\';
 			out[used++] = (char)byte;
 			at++;
-		} else if (length == 0 || byte < 0x20 || byte == 0x7f) {
+		} else if (length == 0 || !utf8_is_shown(text.at + at, length)) {
 			used += (size_t)snprintf(out + used, size - used, "\\x%02x", byte);
 			at++;
 		} else if (at + length > limit) {

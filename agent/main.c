@@ -7,16 +7,14 @@
 #include "command/command.h"
 #include "config.h"
 
-/* A socket that became descriptor 2 because nobody had opened that would be sent the log. */
+/* A socket that became descriptor 2 because nobody had opened that would be sent the log. What takes the place of a closed one is open
+ * the other way: whoever reads or writes it hears that it cannot be. */
 static void standard_descriptors_open(void)
 {
-	int fd;
-
-	do
-		fd = open("/dev/null", O_RDWR);
-	while (fd >= 0 && fd <= STDERR_FILENO);
-	if (fd >= 0)
-		close(fd);
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+		if (fcntl(fd, F_GETFD) < 0)
+			(void)open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY);
+	}
 }
 
 int main(int argc, char **argv)
@@ -30,7 +28,7 @@ int main(int argc, char **argv)
 	}
 	if (strcmp(argv[1], "--version") == 0) {
 		printf("statsidecar %s\n", PACKAGE_VERSION);
-		return EX_OK;
+		return fflush(stdout) == 0 ? EX_OK : EX_IOERR;
 	}
 	command = command_find(strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ? "help" : argv[1]);
 	if (command == NULL) {

@@ -371,9 +371,13 @@ struct admin *admin_new(struct agent *agent)
 
 void admin_free(struct admin *admin)
 {
+	struct translator *translator;
+
 	if (admin == NULL)
 		return;
-	translator_set_tally(agent_view(admin->agent)->translator, NULL);
+	translator = agent_view(admin->agent)->translator;
+	if (translator != NULL) /* else the agent never came so far */
+		translator_set_tally(translator, NULL);
 	if (admin->http != NULL)
 		evhttp_free(admin->http);
 	connections_free(admin->connections);

@@ -85,6 +85,23 @@ bool tap_client_takes(const struct tap_client *client, const struct explanation 
 	return explanation->is_named && pattern_match(&client->match, explanation->identity.event, NULL);
 }
 
+const char *tap_outcome_fault(const char *name)
+{
+	for (int i = 0; i < OUTCOME_COUNT; i++) {
+		if (strcmp(name, outcome_names[i]) == 0)
+			return NULL;
+	}
+	return "outcome is mapped, fallback, dropped, empty, unmapped, unnamed, malformed or oversize";
+}
+
+const char *tap_count_fault(const char *text)
+{
+	/* Digits alone: strtoull would take "-1" for a very large number. */
+	bool is_number = text[strspn(text, "0123456789")] == '\0' && strtoull(text, NULL, 10) > 0;
+
+	return is_number ? NULL : "n is a number from 1 on";
+}
+
 const char *tap_client_read_query(struct tap_client *client, const char *query)
 {
 	const char *why = NULL;
@@ -99,13 +116,14 @@ const char *tap_client_read_query(struct tap_client *client, const char *query)
 	client->outcomes = outcome == NULL ? UINT32_MAX : 0;
 	for (int i = 0; i < OUTCOME_COUNT && outcome != NULL; i++)
 		client->outcomes |= (uint32_t)(strcmp(outcome, outcome_names[i]) == 0) << i;
-	if (client->outcomes == 0)
-		why = "outcome is mapped, fallback, dropped, empty, unmapped, unnamed, malformed or oversize";
-	if (count != NULL)
+	if (outcome != NULL && client->outcomes == 0)
+		why = tap_outcome_fault(outcome);
+	if (count != NULL) {
+		const char *fault = tap_count_fault(count);
+
+		why = fault != NULL ? fault : why;
 		client->left = strtoull(count, NULL, 10);
-	/* Digits alone: strtoull would take "-1" for a very large number. */
-	if (count != NULL && (client->left == 0 || count[strspn(count, "0123456789")] != '\0'))
-		why = "n is a number from 1 on";
+	}
 	free(format);
 	free(outcome);
 	free(count);

@@ -23,6 +23,9 @@ struct tap_client {
 	uint64_t lost;     /* not told yet */
 };
 
+/* What is wrong with the name of an outcome, with a number of events; NULL: nothing. */
+const char *tap_outcome_fault(const char *name);
+const char *tap_count_fault(const char *text);
 /* What it asks for; NULL, or what is wrong with it. client->glob is on the heap. */
 const char *tap_client_read_query(struct tap_client *client, const char *query);
 /* Begins the answer; closed is called when its connection ends. */

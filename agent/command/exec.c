@@ -73,6 +73,8 @@ static int exec_parse(struct exec *exec, int argc, char **argv, char ***command)
 	if (optind == argc || *argv[optind] == '\0')
 		return command_misused(&command_exec, "the job's name is missing");
 	exec->name = argv[optind];
+	if (strcmp(argv[optind - 1], "--") == 0 && (optind + 1 == argc || strcmp(argv[optind + 1], "--") != 0))
+		return command_misused(&command_exec, "the job's name is missing in front of `--`");
 	if (optind + 1 == argc || strcmp(argv[optind + 1], "--") != 0)
 		return command_misused(&command_exec, "`--` and a command are missing behind the name");
 	if (optind + 2 == argc)

@@ -146,7 +146,7 @@ static int explain_events(const struct options *options, const struct mapping *m
 	struct explainer *explainer = explainer_new(mapping, print_explanation, &explaining.printer);
 	explaining.rehearsal = rehearsal_new(mapping, explainer_trace(explainer), explainer_observer(explainer));
 	rehearsal_set_input(explaining.rehearsal, input);
-	const int result = take_lines(options, (size_t)mapping->limits.line + 1, explain_line, &explaining);
+	const int result = take_lines(options, (size_t)mapping->limits.line + LINE_EXCESS, explain_line, &explaining);
 	rehearsal_free(explaining.rehearsal);
 	explainer_free(explainer);
 	return result < 0 ? EX_IOERR : EX_OK;
@@ -158,7 +158,7 @@ static int summarise(const struct options *options, const struct mapping *mappin
 {
 	struct summary *summary = summary_new(mapping);
 	summary_set_input(summary, input);
-	const int result = take_lines(options, (size_t)mapping->limits.line + 1, summary_take, summary);
+	const int result = take_lines(options, (size_t)mapping->limits.line + LINE_EXCESS, summary_take, summary);
 	if (result == 0 && options->is_json)
 		summary_print_json(summary, stdout);
 	else if (result == 0)
@@ -221,7 +221,7 @@ static int compare(const struct options *options, const struct mapping *old_mapp
 	const uint32_t new_max = new_mapping->limits.line;
 	struct difference *difference = difference_new(old_mapping, new_mapping);
 	const int result =
-		take_lines(options, (size_t)(old_max > new_max ? old_max : new_max) + 1, difference_take, difference);
+		take_lines(options, (size_t)(old_max > new_max ? old_max : new_max) + LINE_EXCESS, difference_take, difference);
 	if (result == 0 && options->is_json)
 		difference_print_json(difference, stdout);
 	else if (result == 0)

@@ -20,7 +20,7 @@ static int help_run(int argc, char **argv)
 
 	if (argc < 2) {
 		help_print_all();
-		return EX_OK;
+		return fflush(stdout) == 0 ? EX_OK : EX_IOERR;
 	}
 	command = command_find(argv[1]);
 	if (command == NULL) {
@@ -28,7 +28,7 @@ static int help_run(int argc, char **argv)
 		return EX_USAGE;
 	}
 	command_print_help(command);
-	return EX_OK;
+	return fflush(stdout) == 0 ? EX_OK : EX_IOERR;
 }
 
 const struct command command_help = {

@@ -8,6 +8,8 @@
 #include <string.h>
 #include <sysexits.h>
 
+#include "admin/tap_client.h"
+#include "base/pattern.h"
 #include "command/admin_client.h"
 #include "command/command.h"
 
@@ -86,6 +88,21 @@ static int tap_listen(const struct options *options)
 	return status == 400 ? EX_USAGE : EX_UNAVAILABLE;
 }
 
+/* What the agent would say, whether one is there or not. NULL: nothing. */
+static const char *tap_fault(const struct options *options)
+{
+	struct pattern glob;
+	const char *why = NULL;
+
+	if (options->match != NULL && pattern_compile(&glob, span_of(options->match), &why) < 0)
+		return why;
+	if (options->outcome != NULL)
+		why = tap_outcome_fault(options->outcome);
+	if (why == NULL && options->count != NULL)
+		why = tap_count_fault(options->count);
+	return why;
+}
+
 static int tap_run(int argc, char **argv)
 {
 	static const struct option known[] = {
@@ -112,6 +129,8 @@ static int tap_run(int argc, char **argv)
 		return command_misused(&command_tap, "unexpected argument `%s`", argv[optind]);
 	if (options.address != NULL && !admin_client_is_address(options.address))
 		return command_misused(&command_tap, "`%s` is no address and port such as " ADMIN_CLIENT_DEFAULT, options.address);
+	if (tap_fault(&options) != NULL)
+		return command_misused(&command_tap, "%s", tap_fault(&options));
 	return tap_listen(&options);
 }
 

@@ -11,13 +11,11 @@ void quote_put(FILE *out, struct span text, size_t limit)
 	for (size_t at = 0; at < end;) {
 		const unsigned char byte = (unsigned char)text.at[at];
 		size_t length = utf8_length(text.at + at, end - at);
-		/* U+0080 to U+009F are control characters too. */
-		const bool is_control = byte < 0x20 || byte == 0x7f || (byte == 0xc2 && length == 2 && (unsigned char)text.at[at + 1] < 0xa0);
 		if (byte == '\n')
 			fputs("\\n", out);
 		else if (byte == '\t')
 			fputs("\\t", out);
-		else if (length == 0 || is_control)
+		else if (length == 0 || !utf8_is_shown(text.at + at, length))
 			for (size_t i = 0; i < (length ? length : 1); i++)
 				fprintf(out, "\\x%02x", (unsigned char)text.at[at + i]);
 		else

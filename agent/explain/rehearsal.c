@@ -10,7 +10,7 @@ struct rehearsal {
 	struct packer packers[OUTPUTS_MAX];
 	struct packer *packer_list[OUTPUTS_MAX];
 	struct translator *translator;
-	char *line; /* limits.line + 1 bytes, SCAN_PAD before and behind */
+	char *line; /* limits.line + LINE_EXCESS bytes, SCAN_PAD before and behind */
 	struct moment now;
 	uint16_t input;
 };
@@ -37,7 +37,7 @@ struct rehearsal *rehearsal_new(const struct mapping *mapping, const struct trac
 		arena_exhausted();
 	arena_guard(&guard, release_rehearsal, rehearsal);
 	rehearsal->mapping = mapping;
-	rehearsal->line = calloc(1, (size_t)mapping->limits.line + 1 + 2 * SCAN_PAD);
+	rehearsal->line = calloc(1, (size_t)mapping->limits.line + LINE_EXCESS + 2 * SCAN_PAD);
 	if (!rehearsal->line || accounts_init(&rehearsal->accounts, mapping))
 		arena_exhausted();
 	for (uint16_t i = 0; i < mapping->output_count; i++) {
@@ -96,10 +96,9 @@ void rehearsal_wait(struct rehearsal *rehearsal, int64_t wait_ns)
 	}
 }
 
-/* Of a line that is too long one byte too many is enough. */
 static void run_line(struct rehearsal *rehearsal, struct span line)
 {
-	const struct span text = span_cut(line, (size_t)rehearsal->mapping->limits.line + 1);
+	const struct span text = span_cut(line, (size_t)rehearsal->mapping->limits.line + LINE_EXCESS);
 	if (text.len)
 		memcpy(rehearsal->line + SCAN_PAD, text.at, text.len);
 	translate_datagram(rehearsal->translator, rehearsal->input, rehearsal->line + SCAN_PAD, (uint32_t)text.len);

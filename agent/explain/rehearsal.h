@@ -6,6 +6,9 @@
 #include "translate/trace.h"
 #include "translate/translate.h"
 
+/* Of a line that is longer than limits.line so much more is enough to see that it is: the CR of its newline, and a byte. */
+enum { LINE_EXCESS = 2 };
+
 struct rehearsal;
 
 /* All are borrowed; observer may be NULL. Running out of memory ends the program (base/arena.h). */

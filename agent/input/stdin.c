@@ -1,14 +1,30 @@
 /* Standard input. The descriptor's mode is left alone: O_NONBLOCK would hold for every process that shares it, the shell
  * among them. Each read is preceded by poll() instead. */
+#include <fcntl.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "input/pausable.h"
 
+static int stdin_check(struct failure *failure)
+{
+	struct stat status;
+
+	if (fstat(STDIN_FILENO, &status) == 0 && S_ISDIR(status.st_mode))
+		return failure_set(failure, "standard input is a directory; give it a file, a pipe or a terminal");
+	if ((fcntl(STDIN_FILENO, F_GETFL) & O_ACCMODE) == O_WRONLY)
+		return failure_set(failure, "standard input is closed, or open for writing alone");
+	return 0;
+}
+
 static struct input *stdin_open(const struct input_settings *settings, struct input_owner *owner, struct failure *failure)
 {
-	struct pausable *pausable = calloc(1, sizeof *pausable);
+	struct pausable *pausable;
 
+	if (stdin_check(failure) < 0)
+		return NULL;
+	pausable = calloc(1, sizeof *pausable);
 	if (pausable == NULL) {
 		failure_set(failure, "no memory for %s", settings->endpoint.url);
 		return NULL;

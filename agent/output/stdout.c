@@ -50,8 +50,11 @@ static ssize_t stdout_write_polled(struct output *output, struct iovec *vectors,
 
 static int stdout_init(struct output *output, struct failure *failure)
 {
-	struct standard_output *standard = calloc(1, sizeof *standard);
+	struct standard_output *standard;
 
+	if ((fcntl(STDOUT_FILENO, F_GETFL) & O_ACCMODE) == O_RDONLY)
+		return failure_set(failure, "standard output is closed, or open for reading alone");
+	standard = calloc(1, sizeof *standard);
 	if (standard == NULL || flow_init(&standard->flow, output) < 0) {
 		free(standard);
 		return failure_set(failure, "no memory for %s", output->settings->endpoint.url);

@@ -18,7 +18,7 @@ static void input_url(struct reader *reader, const struct text *url, struct inpu
 		fault(reader->problems, url->mark, "`%.*s`: %s", FAULT_ARG(url->span), why);
 		endpoint->url = NULL;
 	} else if (endpoint->transport == TRANSPORT_STDOUT) {
-		fault(reader->problems, url->mark, "`stdout:` is an output: an input can be stdin:");
+		fault(reader->problems, url->mark, "`stdout:` is an output: an input can be udp, unix, tcp, unixstream, fifo or stdin:");
 		endpoint->url = NULL;
 	}
 }

@@ -162,7 +162,7 @@ static void read_expect(struct reader *reader, const struct node *node, void *ta
 static const struct setting test_settings[] = {
 	{.key = "name", .type = SETTING_TEXT, .offset = offsetof(struct test_model, name), .shown = "FILE:LINE",
 	 .help = "what the test shows, in words"},
-	{.key = "event", .type = SETTING_OWN, .read = read_event, .takes = "map or text",
+	{.key = "event", .type = SETTING_OWN, .read = read_event, .takes = "map, text, or a batch's list",
 	 .shown = "required, or events",
 	 .help = "the event: a map, or a line"},
 	{.key = "events", .type = SETTING_OWN, .read = read_events, .takes = "list of maps or texts",

@@ -136,14 +136,34 @@ static size_t mend_end(const struct mender *mender, size_t to)
 	return end;
 }
 
-/* `counter: {event}.x`: a text that begins with a field; `[a.{b}]`, `{a: ${B}}`: one that has a field in it. */
-static bool mend_braces(struct mender *mender, yaml_mark_t mark)
+static bool is_blank(char c)
+{
+	return c == ' ' || c == '\t';
+}
+
+/* Where the text begins that has `at` in it: a word, or in [ ] and { } all since the last `[`, `,` or `: `. */
+static size_t mend_begin(const struct mender *mender, size_t at, bool is_in_item)
+{
+	size_t start = at;
+	while (start > 0 && !strchr("[{", mender->text[start - 1]) &&
+	       (!is_end_of_word(mender->text[start - 1]) || (is_in_item && is_blank(mender->text[start - 1])))) {
+		if (is_in_item && start > 1 && is_blank(mender->text[start - 1]) && mender->text[start - 2] == ':')
+			break;
+		start--;
+	}
+	while (start < at && is_blank(mender->text[start]))
+		start++;
+	return start;
+}
+
+/* `counter: {event}.x`: a text that begins with a field; `[a.{b}]`, `{a: ${B}}`, `[n > {b}]`: one that has a field in it. */
+static bool mend_braces(struct mender *mender, yaml_mark_t mark, bool is_in_item)
 {
 	size_t at = mend_offset(mender, mark.index);
 	if (at >= mender->len || at == 0)
 		return false;
 	size_t from = at, to;
-	if (mender->text[at] == '{' && !is_end_of_word(mender->text[at - 1])) {
+	if (mender->text[at] == '{' && (is_in_item || !is_end_of_word(mender->text[at - 1]))) {
 		to = mend_matching(mender, at, 1);
 		if (to == mender->len)
 			return false;
@@ -155,9 +175,7 @@ static bool mend_braces(struct mender *mender, yaml_mark_t mark)
 	} else {
 		return false;
 	}
-	size_t start = from;
-	while (start > 0 && !is_end_of_word(mender->text[start - 1]) && !strchr("[{", mender->text[start - 1]))
-		start--;
+	size_t start = mend_begin(mender, from, is_in_item);
 	struct span word = {mender->text + start, mend_end(mender, to) - start};
 	struct mark place = mend_mark(mender, mark);
 	place.column -= (uint32_t)mend_characters(mender, start, at);
@@ -182,7 +200,7 @@ static bool mend_error(struct mender *mender, const yaml_parser_t *parser)
 		return mend_last_colon(mender, parser->problem_mark);
 	if (strstr(problem, "mapping values are not allowed"))
 		return mend_colon(mender, parser->problem_mark);
-	return mend_braces(mender, parser->problem_mark);
+	return mend_braces(mender, parser->problem_mark, strstr(problem, "did not find expected ',' or") != NULL);
 }
 
 /* A fault that ends the document, in words that say where to look. */
@@ -206,6 +224,8 @@ static void mend_report(const struct mender *mender, const yaml_parser_t *parser
 		      "a quote opens here and is never closed");
 	} else if (strstr(problem, "cannot start any token")) {
 		fault(mender->problems, mark, "a tab cannot indent: use blanks");
+	} else if (strstr(context, "flow node")) {
+		fault(mender->problems, mark, "a value is missing here, or the ] or } that closes the list or map");
 	} else if (strstr(context, "flow")) {
 		fault(mender->problems, mark, "%s, in the %s that opens on line %zu", problem,
 		      strstr(context, "mapping") ? "{ }" : "[ ]", parser->context_mark.line + 1);

@@ -107,13 +107,18 @@ class _TooLong(Exception):
 class _Value:
     """One field's value as JSON, and where in it texts stand that may be cut."""
 
-    def __init__(self, value, limit):
+    def __init__(self, value, limit, breaks_off=False):
+        """breaks_off: what is too long in any case ends somewhere beyond limit, and is to be emptied or cut."""
         self.bytes = bytearray()
         self.texts = []  # (offset, length) of what stands between quotes
         self.ends = []  # behind each element of the outermost list
         self._limit = limit
         self._uncuttable = 0
-        self._put(value, 0)
+        try:
+            self._put(value, 0)
+        except _TooLong:
+            if not breaks_off:
+                raise
 
     def _put_literal(self, text):
         self.bytes += text
@@ -246,14 +251,7 @@ class _Draft:
             self._values[key] = self._value(key, value)
 
     def _value(self, key, value):
-        if key == "backtrace" and isinstance(value, (list, tuple)):
-            value = value[: self._limit // 3]  # an element takes three bytes
-        try:
-            return _Value(value, self._limit)
-        except _TooLong:
-            if key not in ("step_results", "step_inputs", "backtrace"):
-                raise
-            return _Value({} if isinstance(value, Mapping) else [], self._limit)
+        return _Value(value, self._limit, key in ("step_results", "step_inputs", "backtrace"))
 
     def _fixed(self):
         """The bytes that are no values."""

@@ -85,7 +85,8 @@ module Statsidecar
       text.valid_encoding? ? text : text.scrub("\uFFFD")
     end
 
-    def initialize(value, limit, text_kept = TEXT_KEPT)
+    # breaks_off: what is too long in any case ends somewhere beyond limit, and is to be emptied or cut.
+    def initialize(value, limit, text_kept = TEXT_KEPT, breaks_off: false)
       @bytes = String.new(encoding: Encoding::UTF_8)
       @texts = [] # [offset, length] of what stands between quotes
       @ends = [] # behind each element of the outermost array
@@ -93,6 +94,8 @@ module Statsidecar
       @text_kept = text_kept
       @uncuttable = 0
       put(value, 0)
+    rescue TooLong
+      raise unless breaks_off
     end
 
     # An empty one of its kind: the field is still there.
@@ -254,12 +257,7 @@ module Statsidecar
     private
 
     def make(key, value)
-      value = value.first(@limit / 3) if key == "backtrace" && value.is_a?(Array) # an element takes three bytes
-      Value.new(value, @limit)
-    rescue TooLong
-      raise unless EMPTIED.include?(key)
-
-      Value.new(value.is_a?(Hash) ? {} : [], @limit)
+      Value.new(value, @limit, breaks_off: EMPTIED.include?(key))
     end
 
     # The bytes that are no values.

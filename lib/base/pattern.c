@@ -158,7 +158,22 @@ bool pattern_match(const struct pattern *pattern, struct span name, struct span 
 	return segments_match(pattern->text, name, captures, READ_NAME);
 }
 
+/* Whether every name matches: a name has at least one segment. */
+static bool takes_all(struct span pattern)
+{
+	size_t single = 0, several = 0;
+	for (size_t place = 0; !is_behind(pattern, place);) {
+		const struct span segment = segment_at(pattern, place);
+		single += span_equal(segment, SPAN("*"));
+		several += is_double_star(segment);
+		if (!span_equal(segment, SPAN("*")) && !is_double_star(segment))
+			return false;
+		place += segment.len + 1;
+	}
+	return several > 0 && single <= 1;
+}
+
 bool pattern_covers(const struct pattern *a, const struct pattern *b)
 {
-	return segments_match(a->text, b->text, NULL, READ_PATTERN);
+	return takes_all(a->text) || segments_match(a->text, b->text, NULL, READ_PATTERN);
 }

@@ -39,6 +39,18 @@ size_t utf8_length(const char *at, size_t room)
 	return len;
 }
 
+bool utf8_is_shown(const char *at, size_t length)
+{
+	const uint8_t first = (uint8_t)at[0];
+	if (length == 1)
+		return first >= 0x20 && first != 0x7F;
+	const uint8_t second = (uint8_t)at[1];
+	if (length == 2)
+		return first != 0xC2 || second >= 0xA0;
+	const uint8_t third = (uint8_t)at[2];
+	return first != 0xE2 || !((second == 0x80 && third >= 0xA8 && third <= 0xAE) || (second == 0x81 && third >= 0xA6 && third <= 0xA9));
+}
+
 size_t utf8_cut(struct span text, size_t limit)
 {
 	if (text.len <= limit)

@@ -10,6 +10,10 @@
  * (an overlong form, a surrogate, beyond U+10FFFF, cut off). */
 size_t utf8_length(const char *at, size_t room);
 
+/* Whether a well-formed character of that length is one to look at: not a control character, nor one that turns or breaks the lines
+ * around it (U+2028 to U+202E, U+2066 to U+2069), by which a text could show as another than it is. */
+bool utf8_is_shown(const char *at, size_t length);
+
 /* The largest length <= limit at which text can be cut without splitting a well-formed character. */
 size_t utf8_cut(struct span text, size_t limit);
 

@@ -85,6 +85,8 @@ static int read_pair(struct logfmt_reader *reader, struct lifecycle_event *event
 			event->bare = (struct value){key.at, (uint32_t)key.len, VALUE_STRING, ESCAPES_NONE};
 			event->is_bare_first = is_first;
 		}
+		if (is_first) /* it names the event, and is no field */
+			return 0;
 		value.at = bare_true;
 		value.len = 4;
 	}

@@ -184,7 +184,7 @@ static inline size_t put_clean(char *out, const struct sanitiser *sanitiser, str
 	return likely(sanitise_short(out, sanitiser, text, limit)) ? text.len : sanitise(out, sanitiser, text, limit);
 }
 
-/* One tag of a relayed line. A tag without value stays one in DogStatsD; the others know no such thing. */
+/* One tag of a relayed line. A tag without value, or with an empty one, stays that in DogStatsD; the others know no such thing. */
 static char *put_relayed_tag(struct renderer *renderer, const struct wire *wire, struct span key, struct span value, char *out)
 {
 	const enum dialect dialect = wire->form->dialect;
@@ -194,7 +194,9 @@ static char *put_relayed_tag(struct renderer *renderer, const struct wire *wire,
 	if (!value.at && dialect == DIALECT_DOGSTATSD)
 		return out;
 	*out++ = wire->assign;
-	if (!value.at || value.len == 0)
+	if (value.len == 0 && dialect == DIALECT_DOGSTATSD)
+		return out;
+	if (value.len == 0)
 		value = statsd_bare_tag;
 	return out + put_clean(out, &sanitise_tag_value[dialect], value, renderer->tag_length);
 }

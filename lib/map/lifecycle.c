@@ -97,6 +97,7 @@ bool lifecycle_move(const struct lifecycle *lifecycle, struct entities *entities
 {
 	uint64_t hash;
 	struct entity entered = {.state = state, .received_ms = now_ms};
+	const uint32_t flight = lifecycle->in_flight ? lifecycle_in_flight(lifecycle, entities) : 0;
 	move->lifecycle = lifecycle;
 	move->to = state;
 	move->is_transition = move->is_illegal = move->changes_flight = move->has_duration = false;
@@ -109,6 +110,8 @@ bool lifecycle_move(const struct lifecycle *lifecycle, struct entities *entities
 		first_move(lifecycle, entities, hash, &entered, now_ms, move);
 	else
 		next_move(lifecycle, entities, record, &entered, now_ms, move);
+	/* Others may have expired, or one made room for this one. */
+	move->changes_flight |= lifecycle->in_flight && flight != lifecycle_in_flight(lifecycle, entities);
 	return true;
 }
 

@@ -160,12 +160,29 @@ static const struct rule *cover(const struct mapping *mapping, const struct matc
 	return NULL;
 }
 
+/* Who takes what an unreachable rule matches. */
+struct covering {
+	const struct rule *first;
+	bool is_several;   /* others take a part of it */
+	bool is_ordinary; /* of a fallback: some of them are no fallbacks */
+};
+
+static void report(struct compiler *compiler, const struct rule *rule, const struct covering *covering)
+{
+	const char *advice = "put it before, or give those before it `continue: true`";
+	if (covering->is_ordinary)
+		advice = "a fallback acts only where no other rule matches: put it before, without `fallback: true`";
+	problem_add(compiler->problems, rule->model->mark,
+	            "this rule is never reached: the rule in line %u%s takes every event that it matches; %s",
+	            covering->first->model->mark.line, covering->is_several ? ", with others," : "", advice);
+}
+
 /* A rule is unreachable where rules before it in its file take all that it matches; a fallback also where ordinary rules of
  * its file do, wherever they stand. */
 static void report_unreachable(struct compiler *compiler, const struct rule *rule)
 {
 	const struct mapping *mapping = compiler->mapping;
-	const struct rule *first = NULL;
+	struct covering covering = {NULL, false, false};
 	for (uint16_t i = 0; i < rule->pattern_count; i++) {
 		const struct pattern *pattern = &rule->patterns[i];
 		const struct rule *other = NULL;
@@ -175,14 +192,13 @@ static void report_unreachable(struct compiler *compiler, const struct rule *rul
 			other = cover(mapping, rule->is_fallback ? mapping->fallbacks : mapping->matcher, rule, pattern, false);
 		if (!other)
 			return;
-		if (!first)
-			first = other;
+		covering.is_several |= covering.first && covering.first != other;
+		covering.is_ordinary |= rule->is_fallback && !other->is_fallback;
+		if (!covering.first)
+			covering.first = other;
 	}
-	if (first)
-		problem_add(compiler->problems, rule->model->mark,
-		            "this rule is never reached: the rule in line %u takes every event that it matches; put it before that one, or "
-		            "give that one `continue: true`",
-		            first->model->mark.line);
+	if (covering.first)
+		report(compiler, rule, &covering);
 }
 
 void compile_matchers(struct compiler *compiler)

@@ -65,7 +65,8 @@ static void find_lines(struct line_stream *stream)
 static void check_rest(struct translator *translator, struct line_stream *stream)
 {
 	const uint32_t rest = stream->end - stream->start;
-	if (!stream->is_skipping && rest > translator->mapping->limits.line) {
+	const uint32_t len = rest - (rest > 0 && stream->data[stream->end - 1] == '\r'); /* perhaps of its newline */
+	if (!stream->is_skipping && len > translator->mapping->limits.line) {
 		const struct span line = {stream->data + stream->start, rest};
 		translate_reject(translator, OUTCOME_OVERSIZE, line, "the line is longer than limits.line", 0);
 		stream->is_skipping = true;

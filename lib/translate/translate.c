@@ -228,7 +228,7 @@ uint32_t translate_line(struct translator *translator, const struct line *line)
 	const char first = line->text[at];
 	if (at >= line->end)
 		return line->end; /* a blank line is no event */
-	if (line->end - line->start > translator->mapping->limits.line) {
+	if (line->end - line->start - (line->text[line->end - 1] == '\r') > translator->mapping->limits.line) {
 		translate_reject(translator, OUTCOME_OVERSIZE, line_span(line), "the line is longer than limits.line", 0);
 		return line->end;
 	}

@@ -34,6 +34,7 @@ from harness import (
     wait_until,
     write_pipe,
 )
+from stream_receiver import Listener
 
 COUNT = "rules: [{match: 'a.**', name: counted, metrics: [{counter: n}]}]\n"
 
@@ -253,6 +254,18 @@ def _():
         contains(answer.body, "not ready: an output")
         equal(agent.ask("/healthz").status, 200)
         wait_until(lambda: agent.ask("/readyz").status == 200, "ready after all")
+
+
+@test("ready once is ready, whatever becomes of an output afterwards")
+def _():
+    with Listener("unixstream") as receiver, AdminAgent(PIPE + f"outputs: ['{receiver.url}']") as agent:
+        receiver.accept()
+        wait_until(lambda: agent.ask("/readyz").status == 200, "ready")
+        receiver.socket.close()
+        receiver.connection.close()
+        wait_until(lambda: agent.page("/api/status")["outputs"][0]["up"] is False, "the output to be away")
+        answer = agent.ask("/readyz")
+        equal((answer.status, answer.body), (200, "ready\n"))
 
 
 @test("not ready while it stops")

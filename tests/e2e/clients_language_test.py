@@ -760,6 +760,36 @@ for line in sys.stdin:
         check_each(catcher.events(), want, "the shell and C")
 
 
+@table(
+    [
+        ("step_inputs go first, of the backtrace stays what there is room for", {"step_inputs": {"b": "z" * 500}, "backtrace": 600}),
+        ("… also where it is little that is too long", {"step_inputs": {"b": "z" * 500}, "backtrace": 400}),
+        ("step_results go before step_inputs that are too long", {"step_results": {"a": 1}, "step_inputs": {str(n): n for n in range(900)}}),
+        ("everything is too long", {"step_results": list(range(3000)), "step_inputs": list(range(3000)), "backtrace": 1000}),
+    ]
+)
+def _(payload):
+    payload = {"timestamp": "2024-05-01T12:00:00Z", **payload}
+    if "backtrace" in payload:
+        payload["backtrace"] = [f"line {number:04d}" for number in range(payload["backtrace"])]
+    want = {"event": "a.b", **payload}
+    for key in ("step_results", "step_inputs"):
+        if key in want and line_length(want) > 4096:
+            want[key] = type(want[key])()
+    while line_length(want) > 4096:
+        want["backtrace"] = want["backtrace"][:-1]
+    given = json.dumps(payload).encode()
+    with Catcher(1 << 20) as catcher:
+        run_python('import json, sys\nstatsidecar.publish_event("a.b", json.load(sys.stdin))', catcher.url, input=given)
+        equal(catcher.events(), [want], "Python")
+        run_ruby('require "json"\nStatsidecar.publish_event("a.b", JSON.parse($stdin.read))', catcher.url, input=given)
+        equal(catcher.events(), [want], "Ruby")
+
+
+def line_length(event):
+    return len(json.dumps(event, separators=(",", ":"))) + 1
+
+
 def pairs(payload):
     return [f"{key}={value}" for key, value in payload.items()]
 

@@ -111,7 +111,7 @@ static void compare(struct decoding *decoding, const struct pair *pairs, long co
 		fuzz_fail("the bare word's place");
 	for (size_t k = 0; k < ARRAY_LEN(keys); k++) {
 		const struct pair *last = NULL;
-		for (long i = 0; i < count; i++)
+		for (long i = count > 0 && pairs[0].is_bare ? 1 : 0; i < count; i++) /* the name is no field */
 			if (span_is((struct span){pairs[i].key.text, pairs[i].key.len}, keys[k]))
 				last = &pairs[i];
 		const uint16_t location = decoding->locations[k];

@@ -54,6 +54,7 @@ REFUSED = [
     ("an unknown key of a field", "fields: {a: {form: [b]}}"),
     ("an unknown key of a lifecycle", "lifecycles: {a: {key: [b], enter: {a.b: c}, stuck_afer: 5m}}"),
     ("an unknown key of the limits", "limits: {lines: 64KiB}"),
+    ("classes without patterns", "fields: {a: {classify: b, default: c}}"),
     ("an input of an unknown kind", "inputs: ['file:///var/log/events']"),
     ("an input without URL", "inputs: [{name: lan}]"),
     ("an output to standard input", "outputs: ['stdin:']"),

@@ -20,6 +20,8 @@ static const struct {
 	 "\"a\\x0ab\\x09c\\x1b[31m\\x7f\\x00z\""},
 	{"characters beyond ASCII", SPAN("caf\xc3\xa9"), 120, "\"caf\xc3\xa9\""},
 	{"invalid UTF-8", SPAN("caf\xc3 \xff"), 120, "\"caf\\xc3 \\xff\""},
+	{"control characters beyond ASCII, and such as turn the line around", SPAN("a\xc2\x9b" "b\xe2\x80\xae" "c"), 120,
+	 "\"a\\xc2\\x9b" "b\\xe2\\x80\\xae" "c\""},
 	{"as long as the limit", SPAN("abcd"), 4, "\"abcd\""},
 	{"longer than the limit", SPAN("abcde"), 4, "\"abcd\"…"},
 	{"a character that the limit would split", SPAN("abc\xc3\xa9"), 4, "\"abc\"…"},
@@ -113,6 +115,7 @@ static const struct {
 	{"quotes and backslashes", "a\"b\\c", "a\"b\\c", "a\\\"b\\\\c"},
 	{"characters beyond ASCII", "caf\xc3\xa9", "caf\xc3\xa9", "caf\xc3\xa9"},
 	{"invalid UTF-8", "caf\xc3 \xff", "caf? ?", "caf? ?"},
+	{"control characters beyond ASCII", "a\xc2\x9b" "b\xe2\x81\xa6" "c", "a?b?c", "a?b?c"},
 };
 
 START_TEST(a_line)

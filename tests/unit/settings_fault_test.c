@@ -71,7 +71,7 @@ static const struct row rows[] = {
 	{"an input with a misspelt URL", "inputs:\n  - {ulr: a}\n",
          "2:6: unknown key `ulr` in an input; did you mean `url`?\n"},
 	{"an input that is an output", "inputs: [\"stdout:\"]\n",
-         "1:10: `stdout:` is an output: an input can be stdin:\n"},
+         "1:10: `stdout:` is an output: an input can be udp, unix, tcp, unixstream, fifo or stdin:\n"},
 	{"a port that is none", "inputs:\n  - udp://a:b\n",
          "2:5: `udp://a:b`: the port must be a number between 0 and 65535\n"},
 	{"listening beyond this machine", "inputs:\n  - udp://0.0.0.0\n  - {url: \"tcp://[::]:1\"}\n",

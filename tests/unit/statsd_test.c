@@ -135,6 +135,7 @@ static const struct row rows[] = {
 
 	{"tags in another dialect", {RELAYED, OUTPUT(GRAPHITE)}, "a:1|c|#k:v w,l:x=y", "a;k=v_w;l=x_y:1|c\n"},
 	{"a tag without value", {RELAYED}, "a:1|c|#k,l:v", "a:1|c|#k,l:v\n"},
+	{"a tag whose value is empty", {RELAYED}, "a:1|c|#k:,l:v\na:1|c|#k:", "a:1|c|#k:,l:v\na:1|c|#k:\n"},
 	{"a tag without value in another dialect",
          {RELAYED, OUTPUT(INFLUXDB)},
          "a:1|c|#k,l:v,m:",

@@ -122,6 +122,21 @@ START_TEST(write)
 }
 END_TEST
 
+START_TEST(shown)
+{
+	for (uint32_t code = 0; code <= 0x10FFFF; code++) {
+		char out[4];
+		const size_t len = utf8_write(out, code);
+		const bool is_control = code < 0x20 || (code >= 0x7F && code < 0xA0);
+		const bool is_turning = (code >= 0x2028 && code <= 0x202E) || (code >= 0x2066 && code <= 0x2069);
+		if (code >= 0xD800 && code <= 0xDFFF)
+			continue;
+		if (utf8_is_shown(out, len) != (!is_control && !is_turning))
+			ck_abort_msg("U+%04X", code);
+	}
+}
+END_TEST
+
 START_TEST(what_is_written_is_read)
 {
 	for (uint32_t code = 0; code <= 0x10FFFF; code++) {
@@ -145,6 +160,7 @@ Suite *utf8_suite(void)
 	suite_add_tcase(suite, rows);
 	TCase *all = tcase_create("all");
 	tcase_add_test(all, what_is_written_is_read);
+	tcase_add_test(all, shown);
 	suite_add_tcase(suite, all);
 	return suite;
 }
