@@ -57,6 +57,9 @@ static const char *const allowed[] = {
 	"getrlimit", "ugetrlimit", "sched_getaffinity", "exit", "exit_group",
 };
 
+/* Without the flags that stand beside it (Linux: SOCK_TYPE_MASK). */
+#define SOCKET_TYPE(type) SCMP_A1_32(SCMP_CMP_MASKED_EQ, 0xf, type)
+
 struct condition {
 	const char *name;
 	unsigned count;
@@ -79,17 +82,20 @@ static int filter_allow(scmp_filter_ctx filter, const char *name, unsigned count
 static int filter_allow_some(scmp_filter_ctx filter)
 {
 	const struct condition conditions[] = {
-		{"socket", 1, {SCMP_A0_32(SCMP_CMP_EQ, AF_UNIX)}},
-		{"socket", 1, {SCMP_A0_32(SCMP_CMP_EQ, AF_INET)}},
-		{"socket", 1, {SCMP_A0_32(SCMP_CMP_EQ, AF_INET6)}},
+		{"socket", 2, {SCMP_A0_32(SCMP_CMP_EQ, AF_UNIX), SOCKET_TYPE(SOCK_DGRAM)}},
+		{"socket", 2, {SCMP_A0_32(SCMP_CMP_EQ, AF_UNIX), SOCKET_TYPE(SOCK_STREAM)}},
+		{"socket", 2, {SCMP_A0_32(SCMP_CMP_EQ, AF_INET), SOCKET_TYPE(SOCK_DGRAM)}},
+		{"socket", 2, {SCMP_A0_32(SCMP_CMP_EQ, AF_INET), SOCKET_TYPE(SOCK_STREAM)}},
+		{"socket", 2, {SCMP_A0_32(SCMP_CMP_EQ, AF_INET6), SOCKET_TYPE(SOCK_DGRAM)}},
+		{"socket", 2, {SCMP_A0_32(SCMP_CMP_EQ, AF_INET6), SOCKET_TYPE(SOCK_STREAM)}},
 #ifdef WITH_COVERAGE
 		/* the counts of the lines that were run, into files that may not be there yet */
 		{"open", 0, {{0}}},
 		{"openat", 0, {{0}}},
 #endif
-		/* opens what is there, and creates pipes, but no files */
-		{"open", 1, {SCMP_A1_32(SCMP_CMP_MASKED_EQ, O_CREAT, 0)}},
-		{"openat", 1, {SCMP_A2_32(SCMP_CMP_MASKED_EQ, O_CREAT, 0)}},
+		/* opens what is there, and creates pipes, but no files, and empties none */
+		{"open", 1, {SCMP_A1_32(SCMP_CMP_MASKED_EQ, O_CREAT | O_TRUNC, 0)}},
+		{"openat", 1, {SCMP_A2_32(SCMP_CMP_MASKED_EQ, O_CREAT | O_TRUNC, 0)}},
 		{"mknod", 1, {SCMP_A1_32(SCMP_CMP_MASKED_EQ, S_IFMT, S_IFIFO)}},
 		{"mknodat", 1, {SCMP_A2_32(SCMP_CMP_MASKED_EQ, S_IFMT, S_IFIFO)}},
 		{"ioctl", 1, {SCMP_A1_32(SCMP_CMP_EQ, FIONREAD)}},

@@ -12,11 +12,13 @@ import subprocess
 
 import harness
 from harness import (
+    PROGRAM,
     Agent,
     UdpReceiver,
     UnixReceiver,
     command,
     contains,
+    environment,
     equal,
     main,
     send_udp,
@@ -28,7 +30,7 @@ from harness import (
     write_pipe,
 )
 
-EX_USAGE, EX_OSERR, EX_CONFIG = 64, 71, 78
+EX_USAGE, EX_OSERR, EX_IOERR, EX_CONFIG = 64, 71, 74, 78
 
 STDIN_TO_STDOUT = ["--input", "stdin:", "--output", "stdout:"]
 RULES = "rules: [{match: '**', tags: {step: '{step}'}, metrics: [{counter: '{event}'}]}]\n"
@@ -55,6 +57,11 @@ REFUSED = [
     ("a dialect that there is not", ["run", "--dialect", "dogstasd", *STDIN_TO_STDOUT], None, "dogstatsd"),
     ("a configuration that is not there", ["run", "-c", "/absent.yaml"], EX_CONFIG, "/absent.yaml"),
     ("a pack that there is not", ["run", "-c", "taskers"], EX_CONFIG, "taskers"),
+    ("an output as input, where the word tells what an input can be", ["run", "--input", "stdout:"], None, "fifo or stdin:"),
+    ("tap: a number that is none, whether an agent answers or not", ["tap", "-n", "x"], EX_USAGE, "n is a number"),
+    ("tap: an outcome that there is not", ["tap", "--outcome", "lost"], EX_USAGE, "outcome is mapped"),
+    ("tap: a glob that is none", ["tap", "--match", "a.**b"], EX_USAGE, "must stand alone"),
+    ("exec: a name that is missing", ["exec", "--", "true"], EX_USAGE, "the job's name is missing"),
     ("an input that cannot be opened", ["run", "--input", "fifo:///absent/events"], EX_OSERR, "/absent"),
     ("a second input that cannot be opened", ["run", "--input", "stdin:", "--input", "fifo:///absent/e"], EX_OSERR, "/absent/e"),
 ]
@@ -114,6 +121,39 @@ def _(name):
     done = command(name, "--unheard-of")
     equal((done.returncode, done.stdout), (EX_USAGE, ""))
     equal(done.stderr, f"statsidecar {name}: unknown option --unheard-of; see `statsidecar help {name}`\n")
+
+
+# What a shell makes of them: closed, full, a directory.
+@table(
+    [
+        (f"standard descriptors: {name}", *rest)
+        for name, *rest in [
+            ("run from a directory", "run --input stdin: --output stdout: </tmp", EX_OSERR, "standard input is a directory"),
+            ("run without standard input", "run --input stdin: --output stdout: <&-", EX_OSERR, "standard input is closed"),
+            ("run without standard output", "run --input stdin: --output stdout: >&-", EX_OSERR, "standard output is closed"),
+            ("--version without standard output", "--version >&-", EX_IOERR, ""),
+            ("--version into a full one", "--version >/dev/full", EX_IOERR, ""),
+            ("help without standard output", "help >&-", EX_IOERR, ""),
+            ("help of a command into a full one", "help run >/dev/full", EX_IOERR, ""),
+            ("check --print without standard output", "check -c tasker --print >&-", EX_IOERR, ""),
+            ("explain without standard output", "explain -c tasker step.completed >&-", EX_IOERR, ""),
+            ("explain without standard input", "explain -c tasker <&-", EX_IOERR, "cannot read standard input"),
+        ]
+    ]
+)
+def _(words, status, why):
+    done = subprocess.run(["sh", "-c", f'exec "{PROGRAM}" {words}'], stdin=subprocess.DEVNULL, capture_output=True, text=True, env=environment())
+    equal(done.returncode, status, done.stderr)
+    contains(done.stderr, why)
+
+
+@test("exec: a closed standard descriptor is closed to the command, too")
+def _():
+    for words, code in ((">&-", "echo said"), ("<&-", "cat")):
+        done = subprocess.run(
+            ["sh", "-c", f'exec "{PROGRAM}" exec --to udp://127.0.0.1:9 job -- sh -c "{code}" {words}'], capture_output=True, text=True, env=environment()
+        )
+        true(done.returncode not in (0, EX_USAGE), f"{code} {words}: status {done.returncode}")
 
 
 @test("--version")

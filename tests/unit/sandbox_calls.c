@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -47,6 +48,11 @@ static long try_packet(void)
 	return socket(AF_PACKET, SOCK_RAW, 0);
 }
 
+static long try_raw(void)
+{
+	return socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_ICMP);
+}
+
 static long try_kill(void)
 {
 	return syscall(SYS_kill, 1, 0);
@@ -55,6 +61,11 @@ static long try_kill(void)
 static long try_create(void)
 {
 	return syscall(SYS_openat, AT_FDCWD, "/dev/null", O_WRONLY | O_CREAT, 0600);
+}
+
+static long try_empty(void)
+{
+	return syscall(SYS_openat, AT_FDCWD, "/dev/null", O_WRONLY | O_TRUNC);
 }
 
 static long try_device(void)
@@ -114,11 +125,13 @@ static const struct {
 	{"nobody can be traced", try_ptrace, "ptrace"},
 	{"the kernel's netlink is closed", try_netlink, "socket"},
 	{"raw packets are out of reach", try_packet, "socket"},
+	{"nor are those of the Internet protocols", try_raw, "socket"},
 	{"no other process gets a signal", try_kill, "kill"},
 #ifdef WITH_COVERAGE
 	{"the counts of lines can be written", try_create, NULL},
 #else
 	{"no file can be created", try_create, "openat"},
+	{"no file can be emptied", try_empty, "openat"},
 #endif
 	{"no device can be created", try_device, "mknodat"},
 	{"limits stay", try_limit, "prlimit64"},

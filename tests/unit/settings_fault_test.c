@@ -350,6 +350,11 @@ static const struct row rows[] = {
          "5:13: an event is one line: use `events` for several\n"},
 
 	{"what was cut off is not missing", "inputs:\n  - {url: \"udp://0.0.0.0\"", NULL},
+	{"a list that was cut off", "rules: [\n", "2:1: a value is missing here, or the ] or } that closes the list or map\n"},
+	{"fields without quotes behind blanks",
+         "rules:\n  - match: a\n    metrics:\n      - {counter: c, tags: {a: b {f}, c: d}, when: [x, y > {z}]}\n",
+         "4:32: a text with { in it must stand in quotes here: \"b {f}\"\n"
+         "4:56: a text with { in it must stand in quotes here: \"y > {z}\"\n"},
 	{"a rule that was cut off", "rules:\n  - match: a\n    metrics:\n      - timer: \"b\n",
          "4:16: a quote opens here and is never closed\n"},
 	{"faults before a place where YAML ends are told", "log: {level: a}\nrules: [\"\n",
