@@ -3,9 +3,15 @@
 
 #include "translate/translator.h"
 
+/* The longest rest that is not too long, the CR of its newline included, and then a whole read. */
+static uint32_t size_for(uint32_t line_max, uint32_t read_size)
+{
+	return line_max + 1 + read_size;
+}
+
 int line_stream_init(struct line_stream *stream, uint16_t input, uint32_t line_max, uint32_t read_size)
 {
-	*stream = (struct line_stream){.input = input, .size = line_max + read_size, .read_size = read_size};
+	*stream = (struct line_stream){.input = input, .size = size_for(line_max, read_size), .read_size = read_size};
 	char *data = calloc(1, line_stream_memory(line_max, read_size));
 	if (data)
 		stream->data = data + SCAN_PAD;
@@ -14,12 +20,12 @@ int line_stream_init(struct line_stream *stream, uint16_t input, uint32_t line_m
 
 size_t line_stream_memory(uint32_t line_max, uint32_t read_size)
 {
-	return (size_t)line_max + read_size + 2 * SCAN_PAD;
+	return (size_t)size_for(line_max, read_size) + 2 * SCAN_PAD;
 }
 
 int line_stream_grow(struct line_stream *stream, uint32_t line_max)
 {
-	const uint32_t size = line_max + stream->read_size;
+	const uint32_t size = size_for(line_max, stream->read_size);
 	if (size <= stream->size)
 		return 0;
 	char *data = calloc(1, line_stream_memory(line_max, stream->read_size));
