@@ -64,7 +64,7 @@ def _(host, limit, mtu, events, is_right):
             write_pipe(agent.directory / "pipe", *events)
             agent.thaw()
             equal(receiver.datagrams(len(want)), want)
-        counters = agent.check_balance()
+            counters = agent.check_balance()  # they arrive before the call that sends them is over, and told
         equal(total(counters, "statsidecar_output_datagrams_total"), len(want))
         equal(total(counters, "statsidecar_output_bytes_total"), sum(map(len, want)))
         equal(total(counters, "statsidecar_output_errors_total"), 0)
