@@ -232,7 +232,7 @@ STATSIDECAR_API int statsidecar_publish_event(struct statsidecar *publisher, con
                                               const struct statsidecar_field *fields, size_t count);
 
 /* Publishes lines that are ready: JSON or logfmt, one event each, of which the last needs no newline; as many in one
- * write as go out whole or not at all. Blank ones are skipped, what is too long is dropped. The first negative result,
+ * write as go out whole or not at all. Blank ones count as none, what is too long is dropped. The first negative result,
  * or 0 where every line was sent. */
 STATSIDECAR_API int statsidecar_publish_lines(struct statsidecar *publisher, const char *lines, size_t length);
 
