@@ -133,6 +133,8 @@ void translator_inherit(struct translator *to, struct translator *from)
 			continue;
 		if (!lifecycle_is_same(&to->mapping->lifecycles[i], &from->mapping->lifecycles[old])) {
 			entities_count_on(to->entities[i], from->entities[old]);
+			if (to->mapping->lifecycles[i].in_flight && lifecycle_in_flight(&from->mapping->lifecycles[old], from->entities[old]))
+				to->owed_gauges |= (uint16_t)(1U << i);
 			continue;
 		}
 		struct entities *kept = to->entities[i];

@@ -81,6 +81,13 @@ static void run_derived(struct translator *translator, struct span identifier)
 		trace->done(trace->context, outcome, translator->input, (struct span){NULL, 0});
 }
 
+static void make_in_flight(struct translator *translator, size_t index)
+{
+	translator->owed_gauges &= (uint16_t)~(1U << index);
+	make_gauge(translator, &translator->in_flight[index],
+	           lifecycle_in_flight(&translator->mapping->lifecycles[index], translator->entities[index]));
+}
+
 void moves_make_gauges(struct translator *translator)
 {
 	for (uint16_t i = 0; i < translator->move_count; i++) {
@@ -88,7 +95,7 @@ void moves_make_gauges(struct translator *translator)
 		const struct lifecycle *lifecycle = move->lifecycle;
 		const size_t index = (size_t)(lifecycle - translator->mapping->lifecycles);
 		if (lifecycle->in_flight && move->changes_flight)
-			make_gauge(translator, &translator->in_flight[index], lifecycle_in_flight(lifecycle, translator->entities[index]));
+			make_in_flight(translator, index);
 	}
 }
 
@@ -134,8 +141,9 @@ void translator_run_timers(struct translator *translator)
 		if (lifecycle->stuck_after_ms)
 			report_stuck(translator, lifecycle, translator->entities[i]);
 		entities_expire(translator->entities[i], now_ms);
-		if (lifecycle->in_flight && flight != lifecycle_in_flight(lifecycle, translator->entities[i]))
-			make_gauge(translator, &translator->in_flight[i], lifecycle_in_flight(lifecycle, translator->entities[i]));
+		if ((translator->owed_gauges >> i & 1) != 0 ||
+		    (lifecycle->in_flight && flight != lifecycle_in_flight(lifecycle, translator->entities[i])))
+			make_in_flight(translator, i);
 	}
 }
 
@@ -155,7 +163,7 @@ int64_t translator_timer_ms(const struct translator *translator)
 {
 	const struct mapping *mapping = translator->mapping;
 	const int64_t now_ms = translator->now.monotonic_ns / 1000000;
-	int64_t due = INT64_MAX;
+	int64_t due = translator->owed_gauges ? 0 : INT64_MAX;
 	for (uint16_t i = 0; i < mapping->lifecycle_count; i++) {
 		const struct lifecycle *lifecycle = &mapping->lifecycles[i];
 		const int64_t expiry = entities_due(translator->entities[i], now_ms);

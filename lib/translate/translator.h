@@ -42,6 +42,7 @@ struct translator {
 	const struct input_form *form; /* the input's */
 	struct entities *entities[LIFECYCLES_MAX];
 	struct plan_metric in_flight[LIFECYCLES_MAX];
+	uint16_t owed_gauges; /* of these, one bit each: they began anew with a reload, which nobody has been told */
 	struct lifecycle_move moves[LIFECYCLES_MAX]; /* of the present event */
 	uint16_t move_count;
 	char state_duration[TIMESTAMP_SECONDS_MAX + SCAN_PAD];

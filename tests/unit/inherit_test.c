@@ -209,6 +209,23 @@ START_TEST(lifecycle_expires_at_once)
 }
 END_TEST
 
+/* Its entities are forgotten, and receivers would go on with what the gauge said last. */
+START_TEST(lifecycle_that_begins_anew_tells_its_gauge)
+{
+	const struct model model = {MOVES, LIFECYCLES(MACHINE_WITH(key, 1, 1, .active = {begun, 1}, .in_flight = T("g")))};
+	const struct model changed = {MOVES, LIFECYCLES(MACHINE_WITH(key, 1, 2, .active = {begun, 1}, .in_flight = T("g")))};
+	rig_init(&before, &model);
+	rig_run(&before, _i == 0 ? "begin id=1\n" : "end id=1\n");
+	ck_assert_int_gt(translator_timer_ms(before.translator), 1);
+	reload(&changed);
+	ck_assert_int_eq(translator_timer_ms(after.translator), _i == 0 ? 1 : -1);
+	translator_run_timers(after.translator);
+	expect_text("the gauge", rig_output(&after, 0), _i == 0 ? "g:0|g\n" : "");
+	ck_assert_int_eq(translator_timer_ms(after.translator), -1);
+	end();
+}
+END_TEST
+
 #define LABELLED(label, glob) \
 	RULE(.name = T(label), MATCH(glob), METRICS(COUNTER("m", .tags = TAGS(TAG(label, "{x}")))))
 
@@ -296,6 +313,7 @@ Suite *inherit_suite(void)
 	tcase_add_loop_test(all, guard, 0, ARRAY_LEN(guards));
 	tcase_add_loop_test(all, lifecycle, 0, ARRAY_LEN(lifecycles));
 	tcase_add_loop_test(all, lifecycle_counts, 0, 2);
+	tcase_add_loop_test(all, lifecycle_that_begins_anew_tells_its_gauge, 0, 2);
 	tcase_add_test(all, lifecycle_expires_at_once);
 	tcase_add_test(all, counts);
 	tcase_add_test(all, counts_of_one_label);
