@@ -139,7 +139,8 @@ def _():
     equal([row["name"].split(":")[0] for row in found["rows"]], ["agent", "floor"] * 3)
     for row in found["rows"]:
         # At full speed a small buffer may overflow.
-        equal((row["lost"] == 0 or row["rate"] > 1000, len(row["runs"])), (True, 2), row["name"])
+        is_slow = row["rate"] == 1000
+        equal((row["lost"] == 0 or not is_slow, len(row["runs"])), (True, 10 if is_slow else 2), row["name"])
         values = list(row["us"].values())
         equal(values, sorted(values), row["name"])
         true(values[0] > 0, "microseconds")
