@@ -196,7 +196,7 @@ static char *put_relayed_tag(struct renderer *renderer, const struct wire *wire,
 	*out++ = wire->assign;
 	if (value.len == 0 && dialect == DIALECT_DOGSTATSD)
 		return out;
-	if (value.len == 0)
+	if (!value.at || value.len == 0)
 		value = statsd_bare_tag;
 	return out + put_clean(out, &sanitise_tag_value[dialect], value, renderer->tag_length);
 }
