@@ -116,14 +116,12 @@ const char *tap_client_read_query(struct tap_client *client, const char *query)
 	client->outcomes = outcome == NULL ? UINT32_MAX : 0;
 	for (int i = 0; i < OUTCOME_COUNT && outcome != NULL; i++)
 		client->outcomes |= (uint32_t)(strcmp(outcome, outcome_names[i]) == 0) << i;
-	if (outcome != NULL && client->outcomes == 0)
+	if (outcome != NULL && why == NULL)
 		why = tap_outcome_fault(outcome);
-	if (count != NULL) {
-		const char *fault = tap_count_fault(count);
-
-		why = fault != NULL ? fault : why;
+	if (count != NULL && why == NULL)
+		why = tap_count_fault(count);
+	if (count != NULL)
 		client->left = strtoull(count, NULL, 10);
-	}
 	free(format);
 	free(outcome);
 	free(count);

@@ -111,6 +111,7 @@ static int tap_run(int argc, char **argv)
 		{"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0},
 	};
 	struct options options = {.address = NULL};
+	const char *why;
 	int option;
 
 	opterr = 0;
@@ -129,8 +130,9 @@ static int tap_run(int argc, char **argv)
 		return command_misused(&command_tap, "unexpected argument `%s`", argv[optind]);
 	if (options.address != NULL && !admin_client_is_address(options.address))
 		return command_misused(&command_tap, "`%s` is no address and port such as " ADMIN_CLIENT_DEFAULT, options.address);
-	if (tap_fault(&options) != NULL)
-		return command_misused(&command_tap, "%s", tap_fault(&options));
+	why = tap_fault(&options);
+	if (why != NULL)
+		return command_misused(&command_tap, "%s", why);
 	return tap_listen(&options);
 }
 

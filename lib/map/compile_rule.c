@@ -143,7 +143,8 @@ static void compile_metric(struct compiler *compiler, struct metric *metric, con
 	metric->mark = model->mark;
 	compile_template(compiler, &metric->name, &model->name, model->kind == METRIC_EVENT ? TEMPLATE_TEXT : TEMPLATE_NAME);
 	if (model->name.span.at && metric->name.count == 0)
-		problem_add(compiler->problems, model->name.mark, model->kind == METRIC_EVENT ? "the event's title is empty" : "the metric's name is empty");
+		problem_add(compiler->problems, model->name.mark, "%s",
+		            model->kind == METRIC_EVENT ? "the event's title is empty" : "the metric's name is empty");
 	metric->value.is_constant = model->kind == METRIC_EVENT || model->kind == METRIC_SERVICE_CHECK;
 	if (metric->value.is_constant)
 		compile_texts(compiler, metric, model);

@@ -163,7 +163,7 @@ static const struct rule *cover(const struct mapping *mapping, const struct matc
 /* Who takes what an unreachable rule matches. */
 struct covering {
 	const struct rule *first;
-	bool is_several;   /* others take a part of it */
+	bool is_several;  /* others take a part of it */
 	bool is_ordinary; /* of a fallback: some of them are no fallbacks */
 };
 
