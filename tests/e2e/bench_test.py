@@ -43,8 +43,9 @@ def _():
     check_rows(rows, text)
     agent, floor, segments, read = (row["lines_received_per_event"] for row in rows)
     equal((agent, read), (2.0, 0.0))
-    true(1 < floor < 1.2, "lines of the floor, of which datagrams cut some in two")
-    equal(segments, floor, "the same datagrams, several a message")
+    # A datagram ends early where the pipe is empty: how many lines are cut differs a little from run to run.
+    for cut in (floor, segments):
+        true(1 < cut < 1.2, f"lines of the floor, of which datagrams cut some in two: {cut} an event")
     equal(rows[1]["ratio"], 1.0)
 
 
@@ -90,7 +91,7 @@ def _():
         equal(len(bars), len(rows))
         longest = max(rows, key=lambda row: row["cpu_s_per_million"])
         widths = [float(bar.get("width")) for bar in bars]
-        equal(widths.index(max(widths)), rows.index(longest), "the longest bar")
+        equal(widths[rows.index(longest)], max(widths), "the longest bar")
 
 
 @test("guards: hashing, known values, refused ones")
