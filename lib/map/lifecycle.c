@@ -66,12 +66,11 @@ static void take_duration(struct lifecycle_move *move, const struct entity *left
 	}
 }
 
-static void first_move(const struct lifecycle *lifecycle, struct entities *entities, uint64_t hash, const struct entity *entered,
-                       int64_t now_ms, struct lifecycle_move *move)
+static void first_move(struct entities *entities, uint64_t hash, const struct entity *entered, int64_t now_ms,
+                       struct lifecycle_move *move)
 {
 	move->from = STATE_NONE;
 	move->is_transition = true;
-	move->changes_flight = lifecycle->active >> entered->state & 1;
 	entities_add(entities, hash, entered, (struct span){move->entity, move->entity_len}, now_ms);
 }
 
@@ -87,7 +86,6 @@ static void next_move(const struct lifecycle *lifecycle, struct entities *entiti
 	}
 	move->is_transition = true;
 	move->is_illegal = !(lifecycle->legal[left.state] >> entered->state & 1);
-	move->changes_flight = (lifecycle->active >> left.state & 1) != (lifecycle->active >> entered->state & 1);
 	take_duration(move, &left, entered);
 	entities_set(entities, record, entered, now_ms);
 }
@@ -100,18 +98,18 @@ bool lifecycle_move(const struct lifecycle *lifecycle, struct entities *entities
 	const uint32_t flight = lifecycle->in_flight ? lifecycle_in_flight(lifecycle, entities) : 0;
 	move->lifecycle = lifecycle;
 	move->to = state;
-	move->is_transition = move->is_illegal = move->changes_flight = move->has_duration = false;
+	move->is_transition = move->is_illegal = move->has_duration = false;
 	if (!take_key(lifecycle, subject, move, &hash))
 		return false;
 	entered.has_event_time = take_time(lifecycle, subject, &entered.event_us);
 	entities_expire(entities, now_ms);
 	const uint32_t record = entities_find(entities, hash);
 	if (record == ENTITY_NONE)
-		first_move(lifecycle, entities, hash, &entered, now_ms, move);
+		first_move(entities, hash, &entered, now_ms, move);
 	else
 		next_move(lifecycle, entities, record, &entered, now_ms, move);
-	/* Others may have expired, or one made room for this one. */
-	move->changes_flight |= lifecycle->in_flight && flight != lifecycle_in_flight(lifecycle, entities);
+	/* By this one, by those that expired, or by one that made room for this one. */
+	move->changes_flight = lifecycle->in_flight && flight != lifecycle_in_flight(lifecycle, entities);
 	return true;
 }
 

@@ -226,6 +226,19 @@ START_TEST(in_flight_where_one_makes_room)
 }
 END_TEST
 
+START_TEST(in_flight_where_one_takes_anothers_place)
+{
+	static struct rig rig;
+	struct model model = {FILES(FILE_OF(RULES(RULE(MATCH("nothing"), METRICS(COUNTER("n")))))),
+	                      LIFECYCLES(MACHINE(.in_flight = T("flying")))};
+	model.lifecycles->max_entities = 2;
+	rig_init(&rig, &model);
+	expect_text("as many as before", run(&rig, "begin task=a id=1\nbegin task=a id=2\nbegin task=a id=3"),
+	            "flying:1|g\nflying:2|g\n");
+	rig_fini(&rig);
+}
+END_TEST
+
 START_TEST(accounts)
 {
 	static struct rig rig;
@@ -348,6 +361,7 @@ Suite *lifecycle_suite(void)
 	tcase_add_loop_test(all, row, 0, ARRAY_LEN(rows));
 	tcase_add_test(all, accounts);
 	tcase_add_test(all, in_flight_where_one_makes_room);
+	tcase_add_test(all, in_flight_where_one_takes_anothers_place);
 	tcase_add_test(all, two_durations);
 	tcase_add_loop_test(all, refuse, 0, ARRAY_LEN(refusals));
 	tcase_add_test(all, states_at_most);
