@@ -80,7 +80,7 @@ static void print_fields(FILE *out, const struct model *model)
 				print_texts(out, &(struct texts){
 							 (struct text[]){variant->between[0], variant->between[1]}, 2});
 			}
-			if (variant->pattern_count)
+			if (variant->classify.span.at)
 				print_patterns(&printer, variant);
 			fputs("}\n", out);
 		}

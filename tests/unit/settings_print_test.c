@@ -98,6 +98,15 @@ START_TEST(a_rich_configuration)
 }
 END_TEST
 
+START_TEST(what_is_empty)
+{
+	struct settings *settings = support_settings("fields: {a: {classify: b, patterns}, c: {classify: b, patterns: [], default: d}, "
+	                                             "e: {from: []}}\nlifecycles: {}\nrules:\n");
+	assert_same_again(settings);
+	settings_free(settings);
+}
+END_TEST
+
 START_TEST(everything_off)
 {
 	struct settings *settings = support_settings("admin: off\ntelemetry: off\nsandbox: off\n");
@@ -178,6 +187,7 @@ Suite *settings_print_suite(void)
 	TCase *print = tcase_create("print");
 	tcase_add_checked_fixture(print, clear, NULL);
 	tcase_add_test(print, a_rich_configuration);
+	tcase_add_test(print, what_is_empty);
 	tcase_add_test(print, everything_off);
 	tcase_add_test(print, packs);
 	tcase_add_test(print, an_included_pack_is_resolved);
