@@ -24,9 +24,8 @@ enum {
 	/* Then the other inputs have their turn. */
 	DATAGRAMS_PER_TURN = 4 * BATCH,
 	RECEIVES_PER_TURN = 16,
-	/* After so many turns in which several came, each begun as soon after the other as the loop can without a sleep. */
-	REST_AFTER = 2,
-	REST_SEVERAL = 4,
+	/* After so many datagrams in turns each of which began as soon after the other as the loop can without a sleep. */
+	REST_AFTER = 8,
 	REST_SOON_NS = 10 * 1000,
 	REST_NS = 100 * 1000,
 	/* What one datagram takes of the receive buffer at least: the kernel's struct sk_buff with its data's trailer. */
@@ -44,7 +43,7 @@ struct datagram_batch {
 
 static struct datagram_batch batch;
 
-/* When the last turn in which several came was over, its rest included; 0: none was the last one. */
+/* When the last turn was over, its rest included. */
 static int64_t left_ns;
 
 struct datagram_input {
@@ -56,7 +55,7 @@ struct datagram_input {
 	bool checks_senders;
 	bool is_draining;
 	uint64_t left;        /* while draining: datagrams that may still be read */
-	unsigned crowded;     /* turns in a row, up to REST_AFTER, after which a rest would pay */
+	unsigned crowd;       /* datagrams since the loop last slept or rested, the first turn's not counted */
 	uint32_t seen_drops;  /* the socket's own count, which wraps, up to which kernel_drops has it */
 };
 
@@ -199,11 +198,14 @@ static bool datagram_wants_rest(struct datagram_input *datagram, unsigned total,
 {
 	const struct input_owner *owner = datagram->input.owner;
 
-	if (!datagram->is_udp || total < REST_SEVERAL || owner->began_ns - left_ns > REST_SOON_NS)
-		datagram->crowded = 0;
-	else if (datagram->crowded < REST_AFTER)
-		datagram->crowded++;
-	return datagram->crowded == REST_AFTER && is_done && !datagram->is_draining;
+	if (owner->began_ns - left_ns > REST_SOON_NS)
+		datagram->crowd = 0;
+	else
+		datagram->crowd += total;
+	if (!datagram->is_udp || datagram->crowd < REST_AFTER || !is_done || datagram->is_draining)
+		return false;
+	datagram->crowd = 0;
+	return true;
 }
 
 static void datagram_turn(struct datagram_input *datagram)
@@ -228,7 +230,7 @@ static void datagram_turn(struct datagram_input *datagram)
 	owner->flush(owner);
 	if (wants_rest)
 		clock_rest_ns(REST_NS);
-	left_ns = total < REST_SEVERAL ? 0 : clock_monotonic_ns();
+	left_ns = clock_monotonic_ns();
 }
 
 static void datagram_on_ready(evutil_socket_t fd, short what, void *context)

@@ -310,10 +310,17 @@ class Agent:
     def send_signal(self, number):
         self.process.send_signal(number)
 
+    def _wait_state(self, letters, what):
+        wait_until(lambda: re.search(rf"\) [{letters}] ", pathlib.Path(f"/proc/{self.pid}/stat").read_text()), what)
+
     def freeze(self):
         """Stops it like a debugger, until thaw(): what happens meanwhile happens before it takes another step."""
         self.send_signal(signal.SIGSTOP)
-        wait_until(lambda: re.search(r"\) [Tt] ", pathlib.Path(f"/proc/{self.pid}/stat").read_text()), "the agent to stop")
+        self._wait_state("Tt", "the agent to stop")
+
+    def wait_asleep(self):
+        """What it was doing is over."""
+        self._wait_state("S", "the agent to sleep")
 
     def thaw(self):
         self.send_signal(signal.SIGCONT)

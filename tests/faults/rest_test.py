@@ -60,11 +60,13 @@ def _():
 
         # On a busy machine two turns may be too far apart.
         wait_until(has_rested, "a rest")
+        agent.wait_asleep()
         before = rests()
         true(before <= floods, f"{before} rests in {floods} floods: after the last turn of each there is one")
         for number in range(20):
             to_udp(agent, f"i.single{number} n=1")
             receiver.read_until(lambda: any(f"i.single{number}:" in line for line in receiver.all_lines()), "a single event")
+            agent.wait_asleep()
         equal(rests(), before, "rests, with single events")
         equal(agent.outcomes(), {"mapped": floods * DATAGRAMS + 20})
 
@@ -74,6 +76,7 @@ def _():
     with counting("['udp://127.0.0.1:0']") as (agent, receiver, rests):
         for _ in range(20):
             flood(agent, receiver, 12)
+            agent.wait_asleep()
         equal(rests(), 0, "rests")
 
 
