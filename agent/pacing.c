@@ -28,7 +28,8 @@ static void pacing_await_moves(struct agent *agent)
 {
 	int64_t due_ms;
 
-	if (agent->rules->mapping->lifecycle_count == 0 || evtimer_pending(agent->moves, NULL))
+	if (agent->rules->mapping->lifecycle_count == 0 ||
+	    (evtimer_pending(agent->moves, NULL) && !translator_is_due_sooner(agent->rules->translator)))
 		return;
 	due_ms = translator_timer_ms(agent->rules->translator);
 	if (due_ms >= 0)

@@ -153,6 +153,15 @@ int64_t lifecycle_stuck_due(const struct lifecycle *lifecycle, const struct enti
 	return due;
 }
 
+int64_t lifecycle_wait_ms(const struct lifecycle *lifecycle, uint8_t state)
+{
+	const struct entities_settings settings = lifecycle_settings(lifecycle);
+	int64_t wait = settings.final >> state & 1 ? settings.linger_ms : settings.expire_ms;
+	if ((lifecycle->active >> state & 1) && settings.keeps_text && lifecycle->stuck_after_ms < wait)
+		wait = lifecycle->stuck_after_ms;
+	return wait > 1 ? wait : 1;
+}
+
 static bool is_same_text(const struct text *a, const struct text *b)
 {
 	return span_equal(a->span, b->span);

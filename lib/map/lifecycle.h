@@ -66,6 +66,8 @@ uint32_t lifecycle_in_flight(const struct lifecycle *lifecycle, const struct ent
  * first); false where none is left. */
 bool lifecycle_next_stuck(const struct lifecycle *lifecycle, struct entities *entities, uint32_t *at, int64_t now_ms,
                           struct span *entity, uint8_t *state);
+/* Milliseconds until an entity that has just entered state may have to be told of or forgotten. */
+int64_t lifecycle_wait_ms(const struct lifecycle *lifecycle, uint8_t state);
 /* Milliseconds until the next one may have to be reported; INT64_MAX where nobody is active. A walk over the table. */
 int64_t lifecycle_stuck_due(const struct lifecycle *lifecycle, const struct entities *entities, int64_t now_ms);
 

@@ -46,6 +46,8 @@ void moves_begin(struct translator *translator, const struct plan *plan)
 			continue;
 		translator->move_count++;
 		translator->accounts->lifecycles[i].invalid_transitions += move->is_illegal;
+		if (move->is_transition && now_ms + lifecycle_wait_ms(move->lifecycle, move->to) < translator->timer_at_ms)
+			translator->is_due_sooner = true;
 	}
 	/* The standard fields that the moves read (timestamp, keys) were worked out without what the moves fill. */
 	for (uint16_t i = 0; i < translator->move_count; i++) {
@@ -159,7 +161,12 @@ void translator_refresh(struct translator *translator)
 	}
 }
 
-int64_t translator_timer_ms(const struct translator *translator)
+bool translator_is_due_sooner(const struct translator *translator)
+{
+	return translator->is_due_sooner;
+}
+
+int64_t translator_timer_ms(struct translator *translator)
 {
 	const struct mapping *mapping = translator->mapping;
 	const int64_t now_ms = translator->now.monotonic_ns / 1000000;
@@ -173,7 +180,11 @@ int64_t translator_timer_ms(const struct translator *translator)
 		const int64_t stuck = lifecycle_stuck_due(lifecycle, translator->entities[i], now_ms);
 		due = stuck < due ? stuck : due;
 	}
+	translator->is_due_sooner = false;
+	translator->timer_at_ms = INT64_MAX;
 	if (due == INT64_MAX)
 		return -1;
-	return due > 1 ? due : 1;
+	due = due > 1 ? due : 1;
+	translator->timer_at_ms = now_ms + due;
+	return due;
 }

@@ -108,7 +108,9 @@ void translate_datagram(struct translator *translator, uint16_t input, char *dat
 /* What lifecycles do by themselves: forget entities, report stuck ones. To be called translator_timer_ms() milliseconds after
  * the last event or call, at the latest; -1: there is nothing to wait for. */
 void translator_run_timers(struct translator *translator);
-int64_t translator_timer_ms(const struct translator *translator);
+int64_t translator_timer_ms(struct translator *translator);
+/* Whether an event has come since translator_timer_ms() was asked that cannot wait so long: it is to be asked again. */
+bool translator_is_due_sooner(const struct translator *translator);
 
 /* A metric of the agent's own, for the outputs whose bits are set: made and counted like any other, but where an output that
  * blocks is full it is dropped. */

@@ -43,6 +43,8 @@ struct translator {
 	struct entities *entities[LIFECYCLES_MAX];
 	struct plan_metric in_flight[LIFECYCLES_MAX];
 	uint16_t owed_gauges; /* of these, one bit each: they began anew with a reload, which nobody has been told */
+	int64_t timer_at_ms;  /* up to when translator_timer_ms() let its caller wait */
+	bool is_due_sooner;   /* an event since then has something for an earlier time */
 	struct lifecycle_move moves[LIFECYCLES_MAX]; /* of the present event */
 	uint16_t move_count;
 	char state_duration[TIMESTAMP_SECONDS_MAX + SCAN_PAD];
