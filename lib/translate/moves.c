@@ -4,6 +4,8 @@
 static const char invalid_transition[SCAN_PAD] = "lifecycle.invalid_transition";
 static const char lifecycle_stuck[SCAN_PAD] = "lifecycle.stuck";
 
+static const struct tag_list no_tags;
+
 static struct value text_value(struct span text)
 {
 	return (struct value){text.at, (uint32_t)text.len, VALUE_STRING, ESCAPES_NONE};
@@ -83,11 +85,16 @@ static void run_derived(struct translator *translator, struct span identifier)
 		trace->done(trace->context, outcome, translator->input, (struct span){NULL, 0});
 }
 
+/* It counts what came by any input, and is one series, whichever the event is of that changes it, or was before the timer. */
 static void make_in_flight(struct translator *translator, size_t index)
 {
+	const struct tag_list *const input_tags = translator->renderer.input_tags;
 	translator->owed_gauges &= (uint16_t)~(1U << index);
+	translator->renderer.input_tags = &no_tags;
+	subject_forget(&translator->subject); /* and the tags that were written with the input's */
 	make_gauge(translator, &translator->in_flight[index],
 	           lifecycle_in_flight(&translator->mapping->lifecycles[index], translator->entities[index]));
+	translator->renderer.input_tags = input_tags;
 }
 
 void moves_make_gauges(struct translator *translator)
@@ -119,7 +126,6 @@ void moves_end(struct translator *translator)
 
 static void report_stuck(struct translator *translator, const struct lifecycle *lifecycle, struct entities *entities)
 {
-	static const struct tag_list no_tags;
 	const int64_t now_ms = translator->now.monotonic_ns / 1000000;
 	uint32_t at = 0;
 	struct span entity;

@@ -1,6 +1,6 @@
 """What lifecycles do by themselves, without an event: on time, whatever else they wait for; and with which tags."""
 
-from harness import Agent, UdpReceiver, equal, main, table, write_pipe
+from harness import Agent, UdpReceiver, equal, main, table, test, write_pipe
 
 # Nothing but what a row adds is due before the hour is over.
 SLOW = """
@@ -43,6 +43,23 @@ def _(lifecycle, events, want):
             write_pipe(agent.directory / "pipe", f"{event} id=1")
             equal(receiver.lines(1 + len(gauges)), [f"{event}:1|c", *gauges])
         equal(receiver.lines(len(want)), want)
+
+
+@test("a gauge of entities is one series, whatever inputs their events come by")
+def _():
+    config = """
+inputs:
+  - {url: 'fifo://{dir}/pipe', tags: {via: pipe}}
+  - {url: 'fifo://{dir}/other', tags: {via: other}}
+tags: {env: prod}
+lifecycles:
+  job: {key: [id], enter: {begin: on}, active: [on], in_flight: flight, expire: 1s}
+"""
+    with UdpReceiver() as receiver, Agent(config + f"outputs: ['{receiver.url}']" + RULES) as agent:
+        write_pipe(agent.directory / "pipe", "begin id=1")
+        equal(receiver.lines(2), ["begin:1|c|#via:pipe,env:prod", "flight:1|g|#env:prod"])
+        write_pipe(agent.directory / "other", "x")
+        equal(sorted(receiver.lines(2)), ["flight:0|g|#env:prod", "x:1|c|#via:other,env:prod"])
 
 
 main()
