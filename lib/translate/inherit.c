@@ -131,14 +131,16 @@ void translator_inherit(struct translator *to, struct translator *from)
 		const uint32_t old = find(&lifecycles, to->mapping, i);
 		if (old == NOT_FOUND)
 			continue;
-		if (!lifecycle_is_same(&to->mapping->lifecycles[i], &from->mapping->lifecycles[old])) {
+		bool is_owed = from->owed_gauges >> old & 1; /* by a reload a moment ago */
+		if (lifecycle_is_same(&to->mapping->lifecycles[i], &from->mapping->lifecycles[old])) {
+			struct entities *kept = to->entities[i];
+			to->entities[i] = from->entities[old];
+			from->entities[old] = kept;
+		} else {
 			entities_count_on(to->entities[i], from->entities[old]);
-			if (to->mapping->lifecycles[i].in_flight && lifecycle_in_flight(&from->mapping->lifecycles[old], from->entities[old]))
-				to->owed_gauges |= (uint16_t)(1U << i);
-			continue;
+			is_owed |= lifecycle_in_flight(&from->mapping->lifecycles[old], from->entities[old]) != 0;
 		}
-		struct entities *kept = to->entities[i];
-		to->entities[i] = from->entities[old];
-		from->entities[old] = kept;
+		if (is_owed && to->mapping->lifecycles[i].in_flight)
+			to->owed_gauges |= (uint16_t)(1U << i);
 	}
 }

@@ -209,6 +209,25 @@ START_TEST(lifecycle_expires_at_once)
 }
 END_TEST
 
+/* The second reload comes before the timer that the first one has set. */
+START_TEST(a_gauge_that_is_owed_outlives_another_reload)
+{
+	const struct model model = {MOVES, LIFECYCLES(MACHINE_WITH(key, 1, 1, .active = {begun, 1}, .in_flight = T("g")))};
+	const struct model changed = {MOVES, LIFECYCLES(MACHINE_WITH(key, 1, 2, .active = {begun, 1}, .in_flight = T("g")))};
+	struct rig last;
+	rig_init(&before, &model);
+	rig_run(&before, "begin id=1\n");
+	reload(&changed);
+	rig_init(&last, _i == 0 ? &changed : &model);
+	translator_inherit(last.translator, after.translator);
+	ck_assert_int_eq(translator_timer_ms(last.translator), 1);
+	translator_run_timers(last.translator);
+	expect_text("the gauge", rig_output(&last, 0), "g:0|g\n");
+	rig_fini(&last);
+	end();
+}
+END_TEST
+
 /* Its entities are forgotten, and receivers would go on with what the gauge said last. */
 START_TEST(lifecycle_that_begins_anew_tells_its_gauge)
 {
@@ -314,6 +333,7 @@ Suite *inherit_suite(void)
 	tcase_add_loop_test(all, lifecycle, 0, ARRAY_LEN(lifecycles));
 	tcase_add_loop_test(all, lifecycle_counts, 0, 2);
 	tcase_add_loop_test(all, lifecycle_that_begins_anew_tells_its_gauge, 0, 2);
+	tcase_add_loop_test(all, a_gauge_that_is_owed_outlives_another_reload, 0, 2);
 	tcase_add_test(all, lifecycle_expires_at_once);
 	tcase_add_test(all, counts);
 	tcase_add_test(all, counts_of_one_label);
