@@ -48,16 +48,6 @@ static void agent_on_relieved(struct output_owner *owner)
 	(void)pacing_flush(AGENT_OF(owner, output_owner));
 }
 
-static void agent_on_oversize(struct input_owner *owner, const struct input *input, struct span start)
-{
-	struct agent *agent = AGENT_OF(owner, input_owner);
-	const struct translate_observer *observer = &agent->rules->observer;
-
-	input->accounts->received++;
-	agent->rules->accounts.outcomes[OUTCOME_OVERSIZE]++;
-	observer->rejected(observer->context, OUTCOME_OVERSIZE, input->index, start, "the datagram is longer than 64 KiB", 0);
-}
-
 static void agent_on_unwatched(struct input_owner *owner)
 {
 	event_add(AGENT_OF(owner, input_owner)->again, &(struct timeval){.tv_usec = UNWATCHED_MS * 1000});
@@ -229,7 +219,6 @@ struct agent *agent_new(struct settings *settings, struct mapping *mapping, cons
 	                                          .line_max = mapping->limits.line,
 	                                          .begin = agent_begin_for_input,
 	                                          .flush = agent_flush_for_input,
-	                                          .oversize = agent_on_oversize,
 	                                          .unwatched = agent_on_unwatched,
 	                                          .ended = agent_on_input_ended};
 	agent->output_owner = (struct output_owner){.base = agent->base,

@@ -460,7 +460,8 @@ void tap_changed(struct tap *tap)
 
 void tap_rejected(struct tap *tap, enum outcome outcome, uint16_t input, struct span line, const char *why, uint32_t column)
 {
-	if (!tap->is_watching)
+	/* Of one that nobody wants no more is told, and the reason would be taken for the next one's. */
+	if (!tap->is_watching || !tap_takes_outcome(tap, outcome))
 		return;
 	tap_tell(&(struct told){.tap = tap, .pass = pass_rejected, .outcome = outcome, .input = input, .text = line, .why = why,
 	                        .column = column});

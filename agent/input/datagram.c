@@ -152,7 +152,7 @@ static void datagram_translate(struct datagram_input *datagram, unsigned count)
 			continue;
 		}
 		if (batch.headers[i].msg_hdr.msg_flags & MSG_TRUNC)
-			input->owner->oversize(input->owner, input, (struct span){batch.vectors[i].iov_base, DATAGRAM_MAX});
+			translate_cut_datagram(input->owner->translator, input->index, (struct span){batch.vectors[i].iov_base, DATAGRAM_MAX});
 		else
 			translate_datagram(input->owner->translator, input->index, batch.vectors[i].iov_base,
 			                   batch.headers[i].msg_len);

@@ -29,8 +29,6 @@ struct input_owner {
 	/* Sends everything that was made; false where an output that blocks still holds something. Inputs that can wait are paused
 	 * when it returns false. */
 	bool (*flush)(struct input_owner *owner);
-	/* A datagram was cut off by the kernel: it counts as one event, oversize; start is what was read of it. */
-	void (*oversize)(struct input_owner *owner, const struct input *input, struct span start);
 	/* The input's descriptor could not be watched (no memory), or read: input_watch() is to be called in a while. */
 	void (*unwatched)(struct input_owner *owner);
 	/* The input will deliver no more: end of file, or it is drained. */

@@ -191,3 +191,9 @@ void translate_datagram(struct translator *translator, uint16_t input, char *dat
 		start += window;
 	}
 }
+
+void translate_cut_datagram(struct translator *translator, uint16_t input, struct span start)
+{
+	translator_begin_input(translator, input, false);
+	translate_reject(translator, OUTCOME_OVERSIZE, start, "the datagram is longer than 64 KiB", 0);
+}

@@ -105,6 +105,9 @@ enum translate_result translate_stream_end(struct translator *translator, struct
  * stops: what an output that blocks cannot take is dropped and counted. */
 void translate_datagram(struct translator *translator, uint16_t input, char *data, uint32_t len);
 
+/* One that is longer than DATAGRAM_MAX: one event, oversize; start is what was read of it. */
+void translate_cut_datagram(struct translator *translator, uint16_t input, struct span start);
+
 /* What lifecycles do by themselves: forget entities, report stuck ones. To be called translator_timer_ms() milliseconds after
  * the last event or call, at the latest; -1: there is nothing to wait for. */
 void translator_run_timers(struct translator *translator);

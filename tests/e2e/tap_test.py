@@ -20,6 +20,7 @@ from harness import (
     environment,
     equal,
     main,
+    send_unix,
     table,
     test,
     true,
@@ -114,6 +115,26 @@ def _(options, why):
         done = command("tap", "--admin", agent.address, *options)
         contains(done.stderr, why)
         equal(done.returncode, 64, done.stderr)
+
+
+@test("a line that is ignored has no reason, least of all that of a line which --outcome leaves out")
+def _():
+    config = TASKER.replace("inputs: ['fifo://{dir}/pipe']", "inputs: [{url: 'fifo://{dir}/pipe', unnamed: ignore}]")
+    with AdminAgent(config) as agent, Tap(agent, "--json", "-n", "1", "--outcome", "unnamed") as tap:
+        write_pipe(agent.directory / "pipe", '{"event":', '{"x":1}')
+        equal(tap.process.wait(DEADLINE), 0)
+        (shown,) = [json.loads(line) for line in tap.stdout.wait_end()]
+        equal(shown, json.loads(command("explain", "--json", "-c", agent.config, '{"x":1}').stdout))
+
+
+@test("a datagram that is too long is shown, too")
+def _():
+    config = TASKER.replace("fifo://{dir}/pipe", "unix://{dir}/socket")
+    with AdminAgent(config) as agent, Tap(agent, "--json", "-n", "1", "--outcome", "oversize") as tap:
+        send_unix(agent.directory / "socket", b"x" * 65537)
+        equal(tap.process.wait(DEADLINE), 0)
+        (shown,) = [json.loads(line) for line in tap.stdout.wait_end()]
+        equal(shown["why"], "the datagram is longer than 64 KiB")
 
 
 @test("no agent answers: status 69")
