@@ -154,7 +154,7 @@ static void write_page(void *context)
 
 static void serve(struct admin *admin, const struct page *page, struct evhttp_request *request, const char *query)
 {
-	int64_t begin_ns = clock_monotonic_ns();
+	int64_t begin_ns = clock_processor_ns();
 	char *text = NULL;
 	size_t len = 0;
 	bool is_whole;
@@ -176,7 +176,7 @@ static void serve(struct admin *admin, const struct page *page, struct evhttp_re
 			page_send_error(request, HTTP_INTERNAL, "no memory");
 		free(text);
 	}
-	admin->spendable_ns -= clock_monotonic_ns() - begin_ns;
+	admin->spendable_ns -= clock_processor_ns() - begin_ns;
 }
 
 static const struct page *page_find(const char *path)

@@ -28,7 +28,7 @@ struct admin {
 	struct rejected *rejected;
 	struct history *history;
 	struct tap *tap;
-	int64_t spendable_ns; /* time that pages may still take: events come first */
+	int64_t spendable_ns; /* processor time that pages may still take: events come first */
 	int64_t refilled_ns;
 };
 

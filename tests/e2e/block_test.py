@@ -45,7 +45,7 @@ def _():
 
 @test("unix: while nobody reads, the writer is the one that waits; then all arrives")
 def _():
-    count = 100000
+    count = 250000  # twice what the pipe, the agent and the receiver's queue hold
     with UnixReceiver() as receiver, Agent(pipe_to(receiver.url)) as agent:
         pid = writer(agent.directory / "pipe", 0, count)
         # Nothing is taken out of the receiver's queue: everything comes to a stand.
