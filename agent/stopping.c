@@ -38,7 +38,9 @@ uint64_t stopping_dropped(const struct agent *agent)
 	return dropped;
 }
 
-static void stopping_give_up(struct agent *agent)
+/* What is in an output's hands is lost and counted. What an input has not given is known to nobody: it may be lost, or stay in a
+ * pipe that a writer or systemd holds open. */
+static void stopping_give_up(struct agent *agent, const char *why)
 {
 	uint64_t before = stopping_dropped(agent);
 
@@ -46,7 +48,11 @@ static void stopping_give_up(struct agent *agent)
 	for (size_t i = 0; i < agent->output_count; i++)
 		output_give_up(agent->outputs[i]);
 	leaving_give_up(agent);
-	log_warn("shutdown_grace is over: %llu metrics dropped", (unsigned long long)(stopping_dropped(agent) - before));
+	log_warn("%s: %llu metrics dropped", why, (unsigned long long)(stopping_dropped(agent) - before));
+	for (size_t i = 0; i < agent->input_count; i++) {
+		if (!agent->inputs[i]->is_ended)
+			log_warn("input %s: not all that it held could be sent", agent->inputs[i]->settings->label);
+	}
 	event_base_loopbreak(agent->base);
 }
 
@@ -54,7 +60,7 @@ void stopping_on_grace(evutil_socket_t fd, short what, void *context)
 {
 	(void)fd;
 	(void)what;
-	stopping_give_up(context);
+	stopping_give_up(context, "shutdown_grace is over");
 }
 
 static void stopping_tell_parts(struct agent *agent)
@@ -73,8 +79,7 @@ void stopping_on_signal(void *context, int number)
 
 	if (evtimer_pending(agent->grace, NULL)) {
 		agent->status = 128 + number;
-		log_warn("signal %d again: ending at once", number);
-		event_base_loopbreak(agent->base);
+		stopping_give_up(agent, "a second signal: ending at once");
 		return;
 	}
 	log_info("signal %d: stopping; sending what the inputs hold", number);

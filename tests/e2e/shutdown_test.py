@@ -154,6 +154,19 @@ def _():
         agent.stderr.wait_for(r"ended: ([12]) events received, 0 metrics sent, \1 dropped")
 
 
+@test("what a pipe still held when the grace was over is told")
+def _():
+    config = "inputs: [{url: 'fifo://{dir}/pipe', name: jobs}]\nshutdown_grace: 100ms\n"
+    config += "outputs: [{url: 'unix://{dir}/absent', when_full: block}]" + RULES
+    with Agent(config) as agent:
+        write_pipe(agent.directory / "pipe", "s.a n=1")
+        wait_until(lambda: agent.outcomes().get("mapped"), "the event that fills the output")
+        write_pipe(agent.directory / "pipe", "s.a n=2")
+        agent.stop()
+        agent.stderr.wait_for("ended: 1 events received, 0 metrics sent, 1 dropped")
+        contains("\n".join(agent.stderr.all()), "input jobs: not all that it held could be sent")
+
+
 @test("a slow output that blocks gets everything within the grace")
 def _():
     with temporary_directory() as folder:
@@ -180,6 +193,8 @@ def _():
         agent.send_signal(signal.SIGTERM)
         agent.stderr.wait_for("stopping")
         agent.stop(signal.SIGTERM, want=128 + signal.SIGTERM)
+        agent.stderr.wait_for("a second signal: ending at once: 1 metrics dropped")
+        agent.stderr.wait_for("ended: 1 events received, 0 metrics sent, 1 dropped")
         true(not (agent.directory / "socket").exists(), "the socket is still there")
 
 
