@@ -226,12 +226,15 @@ uint32_t translate_line(struct translator *translator, const struct line *line)
 	const uint8_t format = translator->form->format;
 	const uint32_t at = skip_blanks(line->text, line->start);
 	const char first = line->text[at];
-	if (at >= line->end)
-		return line->end; /* a blank line is no event */
-	if (line->end - line->start - (line->text[line->end - 1] == '\r') > translator->mapping->limits.line) {
+	const uint32_t len = line->end - line->start;
+	const uint32_t limit = translator->mapping->limits.line;
+	/* Blank or not: it may have come in pieces, of which the first said nothing of what follows. */
+	if (unlikely(len > limit) && len - (line->text[line->end - 1] == '\r') > limit) {
 		translate_reject(translator, OUTCOME_OVERSIZE, line_span(line), "the line is longer than limits.line", 0);
 		return line->end;
 	}
+	if (at >= line->end)
+		return line->end; /* a blank line is no event */
 	struct json_reader reader = reader_of(line, at);
 	if (format == FORMAT_STATSD)
 		run_statsd(translator, line_span(line));

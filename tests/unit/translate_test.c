@@ -589,20 +589,21 @@ START_TEST(the_line_limit)
 	} lengths[] = {{255, true}, {256, true}, {257, false}, {600, false}};
 	rig_init(&rig, &model);
 	uint64_t mapped = 0, oversize = 0;
-	for (size_t i = 0; i < 2 * ARRAY_LEN(lengths); i++) {
-		const bool has_cr = i >= ARRAY_LEN(lengths);
+	for (size_t i = 0; i < 4 * ARRAY_LEN(lengths); i++) {
+		const bool has_cr = i / ARRAY_LEN(lengths) % 2;
+		const bool is_blank = i >= 2 * ARRAY_LEN(lengths);
 		const size_t len = lengths[i % ARRAY_LEN(lengths)].len;
 		const bool fits = lengths[i % ARRAY_LEN(lengths)].fits;
 		for (size_t size = 1; size < 1000; size += 1 + size / 2) {
-			memset(text, 'y', len);
-			memcpy(text, "a b=", 4);
+			memset(text, is_blank ? ' ' : 'y', len);
+			memcpy(text, is_blank ? "    " : "a b=", 4);
 			strcpy(text + len, has_cr ? "\r\nc\r\n" : "\nc\n");
 			rig_read(&rig, 0, span_of(text), size);
-			mapped += 1 + fits;
+			mapped += fits && !is_blank ? 2 : 1;
 			oversize += !fits;
 			ck_assert_msg(rig.accounts.outcomes[OUTCOME_MAPPED] == mapped &&
 			                      rig.accounts.outcomes[OUTCOME_OVERSIZE] == oversize,
-			              "%zu bytes%s in pieces of %zu", len, has_cr ? " and a CR" : "", size);
+			              "%zu %s%s in pieces of %zu", len, is_blank ? "blanks" : "bytes", has_cr ? " and a CR" : "", size);
 		}
 	}
 	rig_fini(&rig);
