@@ -218,6 +218,8 @@ static char *put_relayed(struct renderer *renderer, const struct wire *wire, cha
 		out = put_relayed_tag(renderer, wire, key, value, out);
 		seen->keys[seen->count++] = known;
 	}
+	if (tags.len) /* some are left out */
+		renderer->values_limited[renderer->mapping->relay_key]++;
 	return out;
 }
 

@@ -524,6 +524,11 @@ START_TEST(a_relayed_line_of_many_tags)
 	ck_assert_msg(strstr(got, "x:1|c|#own:1,k0:v,k1:v,k2:v,k3:v,") == got, "got %s", got);
 	const char *end = strstr(got, ",r:2,env:prod\n");
 	ck_assert_msg(end && end[14] == '\0', "got %s", got);
+	/* Of 64 half are beyond the keys that have a guard; and once, that further ones were left out. */
+	ck_assert_uint_eq(rig.accounts.values_limited[rig.mapping->relay_key], 32 + 1);
+	*strstr(line, ",k64:") = '\0';
+	rig_run(&rig, line);
+	ck_assert_uint_eq(rig.accounts.values_limited[rig.mapping->relay_key], 2 * 32 + 1);
 	rig_fini(&rig);
 }
 END_TEST
