@@ -261,14 +261,23 @@ void entities_remove(struct entities *entities, uint32_t index)
 	entities->free = index;
 }
 
+/* The same to the millisecond, where the last event was the one that gave the state: a year's ticks last minutes, and the two lists
+ * have other ones. */
+static int64_t change_age(const struct entities *entities, uint32_t index, int64_t now_ms)
+{
+	const struct record *record = &entities->records[index];
+	const int64_t age_ms = record_age(entities, record, now_ms);
+	const int64_t entered_ms = now_ms - entities_get(entities, index, now_ms).received_ms;
+	return entered_ms < age_ms + entities->lists[list_of(entities, (uint8_t)record->state)].tick_ms ? entered_ms : age_ms;
+}
+
 static void evict(struct entities *entities, int64_t now_ms)
 {
 	const uint32_t expiring = entities->lists[LIST_EXPIRING].last;
 	const uint32_t lingering = entities->lists[LIST_LINGERING].last;
-	const struct record *records = entities->records;
 	uint32_t oldest = expiring;
-	if (oldest == ENTITY_NONE || (lingering != ENTITY_NONE && record_age(entities, &records[lingering], now_ms) >
-	                                                             record_age(entities, &records[expiring], now_ms)))
+	if (oldest == ENTITY_NONE ||
+	    (lingering != ENTITY_NONE && change_age(entities, lingering, now_ms) > change_age(entities, expiring, now_ms)))
 		oldest = lingering;
 	entities_remove(entities, oldest);
 	entities->evicted++;

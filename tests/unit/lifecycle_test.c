@@ -226,6 +226,22 @@ START_TEST(in_flight_where_one_makes_room)
 }
 END_TEST
 
+/* A tick of 366 days is 482520 ms: begun a second ago, its second tick has begun. */
+START_TEST(the_oldest_makes_room_whatever_its_ticks)
+{
+	static struct rig rig;
+	struct model model = FOLLOWED();
+	model.lifecycles->max_entities = 2;
+	model.lifecycles->linger_ns = 300 * SECOND;
+	model.lifecycles->expire_ns = 366 * 24 * 3600 * SECOND;
+	rig_init(&rig, &model);
+	expect_text("evicted",
+	            run(&rig, "@400000\nend task=a id=1\n@482000\nbegin task=a id=2\n@483000\nbegin task=a id=3\nend task=a id=2"),
+	            "m:1|c|#t:done\nm:1|c|#t:begun\nm:1|c|#t:begun\nm:1|c|#f:begun,t:done,d:1\n");
+	rig_fini(&rig);
+}
+END_TEST
+
 START_TEST(in_flight_where_one_takes_anothers_place)
 {
 	static struct rig rig;
@@ -361,6 +377,7 @@ Suite *lifecycle_suite(void)
 	tcase_add_loop_test(all, row, 0, ARRAY_LEN(rows));
 	tcase_add_test(all, accounts);
 	tcase_add_test(all, in_flight_where_one_makes_room);
+	tcase_add_test(all, the_oldest_makes_room_whatever_its_ticks);
 	tcase_add_test(all, in_flight_where_one_takes_anothers_place);
 	tcase_add_test(all, two_durations);
 	tcase_add_loop_test(all, refuse, 0, ARRAY_LEN(refusals));
