@@ -1,4 +1,5 @@
 /* Runs the unit tests and prints TAP: all suites, or those that are named on the command line. */
+#define _POSIX_C_SOURCE 200809L
 #include <check.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -31,6 +32,8 @@ int main(int argc, char **argv)
 {
 	SRunner *runner = NULL;
 
+	/* Seconds: only what hangs is to be ended, not what a sanitizer or a busy machine slows down. libcheck's own are 4. */
+	setenv("CK_DEFAULT_TIMEOUT", "60", 0);
 	for (size_t i = 0; suites[i].name != NULL; i++) {
 		if (!is_asked_for(suites[i].name, argc, argv))
 			continue;
