@@ -39,15 +39,12 @@ static bool host_is_ours(const struct admin *admin, const char *host)
 	return span_equal(name, host_name(admin->name));
 }
 
-static int descriptor_of(struct evhttp_request *request)
-{
-	return bufferevent_getfd(evhttp_connection_get_bufferevent(evhttp_request_get_connection(request)));
-}
-
 /* Whether the client is on this machine: only there a browser can be led astray. */
 static bool is_from_here(struct evhttp_request *request)
 {
-	return listener_is_loopback(descriptor_of(request));
+	struct evhttp_connection *connection = evhttp_request_get_connection(request);
+
+	return listener_is_loopback(bufferevent_getfd(evhttp_connection_get_bufferevent(connection)));
 }
 
 static bool host_is_allowed(struct admin *admin, const struct page *page, struct evhttp_request *request)
@@ -74,13 +71,13 @@ static bool site_is_allowed(const struct page *page, struct evhttp_request *requ
 	       strcmp(site, "none") == 0;
 }
 
-static bool api_is_allowed(const struct admin *admin, struct evhttp_request *request)
+static bool api_is_allowed(struct admin *admin)
 {
 	switch (agent_view(admin->agent)->settings->admin_api) {
 	case ADMIN_API_ON:
 		return true;
 	case ADMIN_API_AUTO:
-		return admin->is_loopback || listener_is_asked_from_loopback(descriptor_of(request));
+		return admin->is_loopback;
 	case ADMIN_API_OFF:
 		return false;
 	}
@@ -93,7 +90,7 @@ const char *access_refuses(struct admin *admin, const struct page *page, struct 
 		return "this Host is not answered here: ask for localhost or for the agent's address";
 	if (!site_is_allowed(page, request))
 		return "pages of other sites are not answered";
-	if (page != NULL && !page->is_public && !api_is_allowed(admin, request))
+	if (page != NULL && !page->is_public && !api_is_allowed(admin))
 		return "answered on loopback only, because it shows events; `api: on` under `admin` allows it";
 	return NULL;
 }

@@ -79,28 +79,17 @@ void listener_name(int fd, char *out, size_t size)
 		snprintf(out, size, "%s:%u", text, ntohs(address.v4.sin_port));
 }
 
-static bool address_is_loopback(const union address *address)
-{
-	if (address->any.sa_family == AF_INET6) {
-		if (IN6_IS_ADDR_V4MAPPED(&address->v6.sin6_addr))
-			return address->v6.sin6_addr.s6_addr[12] == 127;
-		return IN6_IS_ADDR_LOOPBACK(&address->v6.sin6_addr);
-	}
-	return address->any.sa_family == AF_INET && ntohl(address->v4.sin_addr.s_addr) >> 24 == 127;
-}
-
 bool listener_is_loopback(int fd)
 {
 	union address address = {.storage = {0}};
 	socklen_t len = sizeof address;
 
-	return getsockname(fd, &address.any, &len) == 0 && address_is_loopback(&address);
-}
-
-bool listener_is_asked_from_loopback(int fd)
-{
-	union address address = {.storage = {0}};
-	socklen_t len = sizeof address;
-
-	return listener_is_loopback(fd) && getpeername(fd, &address.any, &len) == 0 && address_is_loopback(&address);
+	if (getsockname(fd, &address.any, &len) < 0)
+		return false;
+	if (address.any.sa_family == AF_INET6) {
+		if (IN6_IS_ADDR_V4MAPPED(&address.v6.sin6_addr))
+			return address.v6.sin6_addr.s6_addr[12] == 127;
+		return IN6_IS_ADDR_LOOPBACK(&address.v6.sin6_addr);
+	}
+	return address.any.sa_family == AF_INET && ntohl(address.v4.sin_addr.s_addr) >> 24 == 127;
 }

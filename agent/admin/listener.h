@@ -15,8 +15,5 @@ int listener_open(const char *host, uint16_t port, struct failure *failure) __at
 void listener_name(int fd, char *out, size_t size);
 /* Whether nobody but this machine reaches it there. */
 bool listener_is_loopback(int fd);
-/* Whether a connection stays on this machine's loopback. Both of its ends count: with route_localnet a neighbour reaches
- * 127.0.0.1, from an address of its own. */
-bool listener_is_asked_from_loopback(int fd);
 
 #endif

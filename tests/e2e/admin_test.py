@@ -151,6 +151,26 @@ def _(site, status):
         equal(agent.ask("/", headers={"Sec-Fetch-Site": site}).status, 200, "a link to the page")
 
 
+OFF_LOOPBACK = {
+    "auto": ({"/healthz": 200, "/readyz": 200, "/metrics": 200}, 403),
+    "on": ({"/healthz": 200, "/readyz": 200, "/metrics": 200}, 200),
+    "off": ({"/healthz": 200, "/readyz": 200, "/metrics": 200}, 403),
+}
+
+
+@table([(f"off loopback, api: {api}", api) for api in OFF_LOOPBACK])
+def _(api):
+    public, others = OFF_LOOPBACK[api]
+    with UdpReceiver() as receiver:
+        admin = f"admin: {{listen: '0.0.0.0:0', api: '{api}'}}\ntelemetry: off\n"
+        with AdminAgent(PIPE + f"outputs: ['{receiver.url}']", admin) as agent:
+            for path, status in public.items():
+                equal(agent.ask(path).status, status, path)
+                equal(agent.ask(path, headers={"Host": "pod-7.cluster"}).status, status, path + " by a name")
+            for path in ("/", "/api/status", "/api/events", "/api/rejected", "/api/explain?line=a"):
+                equal(agent.ask(path).status, others, path)
+
+
 @test("on loopback api: off leaves the probes and metrics alone")
 def _():
     with AdminAgent(PIPE + "outputs: ['udp://127.0.0.1:9']", "admin: {listen: '127.0.0.1:0', api: off}\ntelemetry: off\n") as agent:
