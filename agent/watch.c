@@ -19,7 +19,8 @@ enum {
 	LINKS_MAX = 40,       /* as the kernel has it */
 	PLACES_MAX = 1024,
 	/* What leads to another content. Not IN_MODIFY: a file that is being written is not read before it is closed. */
-	FOLDER_MASK = IN_CLOSE_WRITE | IN_MOVED_TO | IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVE_SELF | IN_ONLYDIR,
+	FOLDER_MASK = IN_CLOSE_WRITE | IN_MOVED_TO | IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVE_SELF | IN_DELETE_SELF |
+	              IN_ONLYDIR,
 	/* A file mounted by itself is written to through another folder than the one it is seen in. */
 	FILE_MASK = IN_CLOSE_WRITE,
 };
@@ -87,7 +88,7 @@ static bool place_is_concerned(const struct place *place, const struct inotify_e
 
 	if (place->wd != event->wd || (event->mask & IN_IGNORED) != 0)
 		return false;
-	if ((event->mask & IN_MOVE_SELF) != 0)
+	if ((event->mask & (IN_MOVE_SELF | IN_DELETE_SELF)) != 0)
 		return true;
 	if (place->name != NULL && (event->len == 0 || strcmp(place->name, event->name) != 0))
 		return false;
@@ -208,7 +209,15 @@ static void watch_add(struct watch *watch, struct place *place)
 	watch->has_new = watch->has_new || place->name != NULL || place->is_pattern;
 }
 
-/* path is split behind the first len bytes, which end with a slash or are none: folder and name; no name for a pattern. */
+static size_t folder_len(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash == NULL ? 0 : (size_t)(slash - path) + 1;
+}
+
+/* path is split behind the first len bytes, which end with a slash or are none: folder and name; no name for a pattern. Of a
+ * folder that is not there the one that it will stand in is watched. */
 static void watch_add_place(struct watch *watch, const char *path, size_t len, bool is_pattern)
 {
 	struct place place = {.is_pattern = is_pattern, .folder = strndup(path, len)};
@@ -218,6 +227,10 @@ static void watch_add_place(struct watch *watch, const char *path, size_t len, b
 	place.wd = inotify_add_watch(watch->fd, len == 0 ? "." : place.folder, FOLDER_MASK);
 	if (place.wd < 0)
 		log_debug("%s cannot be watched: %s", place.folder, strerror(errno));
+	if (place.wd < 0 && len > 1) {
+		place.folder[len - 1] = '\0';
+		watch_add_place(watch, place.folder, folder_len(place.folder), false);
+	}
 	if (place.wd >= 0 && !is_pattern)
 		place.name = strdup(path + len);
 	if (place.wd < 0 || (place.name == NULL && !is_pattern))
@@ -232,13 +245,6 @@ static void watch_add_itself(struct watch *watch, const char *path)
 
 	if (place.wd >= 0)
 		watch_add(watch, &place);
-}
-
-static size_t folder_len(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	return slash == NULL ? 0 : (size_t)(slash - path) + 1;
 }
 
 /* Puts the link's target in the place of the first len bytes of path: false where that does not go. */

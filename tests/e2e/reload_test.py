@@ -5,6 +5,7 @@ import fcntl
 import os
 import pathlib
 import re
+import shutil
 import signal
 import socket
 import stat
@@ -240,6 +241,38 @@ def _():
         (agent.directory / "late.yaml").write_text(NEW_RULES)
         contains(agent.await_results(2)[1], "reloaded: ")
         equal(in_force(agent, receiver), "new")
+
+
+@test("the folder of a pattern that is made later, and one above it")
+def _():
+    with UdpReceiver() as receiver, temporary_directory() as folder:
+        parts = pathlib.Path(folder) / "late/parts"
+        with Reloading(pipe_to(receiver, f"include: ['{parts}/*.yaml']")) as agent:
+            parts.mkdir(parents=True)
+            (parts / "1.yaml").write_text(RULES)
+            contains(agent.await_results(1)[0], "reloaded: ")
+            equal(in_force(agent, receiver), "old")
+
+
+@table(
+    [
+        ("a folder that is removed, and made anew", shutil.rmtree),
+        ("a folder that is moved away, and made anew", lambda parts: parts.rename(f"{parts}.old")),
+    ]
+)
+def _(remove):
+    with UdpReceiver() as receiver, temporary_directory() as folder:
+        parts = pathlib.Path(folder) / "parts"
+        parts.mkdir()
+        (parts / "1.yaml").write_text(RULES)
+        with Reloading(pipe_to(receiver, f"include: ['{parts}/1.yaml']")) as agent:
+            remove(parts)
+            contains(agent.await_results(1)[0], "not reloaded")
+            equal(in_force(agent, receiver), "old")
+            parts.mkdir()
+            (parts / "1.yaml").write_text(NEW_RULES)
+            contains(agent.await_results(2)[1], "reloaded: ")
+            equal(in_force(agent, receiver), "new")
 
 
 # ---- a faulty one changes nothing ----
