@@ -59,8 +59,16 @@ static void exchange_balance_outputs(struct agent *agent)
 	}
 }
 
+/* The agent must not know them any more: what is sent next may be too much for an output that blocks, and pause all inputs. */
 static void exchange_close_removed(const struct exchange *exchange)
 {
+	struct agent *agent = exchange->agent;
+
+	agent->input_count = 0;
+	for (size_t i = 0; i < exchange->next->settings->input_count; i++) {
+		if (exchange->input_is_kept[i])
+			agent->inputs[agent->input_count++] = exchange->inputs[i];
+	}
 	for (size_t i = 0; i < exchange->removed_count; i++) {
 		struct input *input = exchange->removed[i];
 

@@ -693,6 +693,18 @@ def _():
         agent.stderr.wait_for("ended: 1 events received, 0 metrics sent, 1 dropped")
 
 
+@test("a socket is removed while an output blocks")
+def _():
+    with temporary_directory() as folder:
+        old = blocked(f"{folder}/late").replace("'fifo://{dir}/pipe'", "'fifo://{dir}/pipe', 'udp://127.0.0.1:0', 'unixstream://{dir}/stream'")
+        with Reloading(old) as agent:
+            write_pipe(agent.directory / "pipe", *[f"r.a n={n}" for n in range(3000)])
+            wait_until(lambda: agent.outcomes().get("mapped"), "the first events")
+            equal(agent.reload(blocked(f"{folder}/late")), True)
+            with UnixReceiver(path=f"{folder}/late") as receiver:
+                equal(receiver.lines(3000), [f"old.r.a:{n}|c" for n in range(3000)])
+
+
 @test("a removed pipe is waited for while an output blocks, and the reload comes into force then")
 def _():
     with temporary_directory() as folder, Reloading(blocked(f"{folder}/late")) as agent:
