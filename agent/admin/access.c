@@ -91,6 +91,6 @@ const char *access_refuses(struct admin *admin, const struct page *page, struct 
 	if (!site_is_allowed(page, request))
 		return "pages of other sites are not answered";
 	if (page != NULL && !page->is_public && !api_is_allowed(admin))
-		return "answered on loopback only, because it shows events; `api: on` under `admin` allows it";
+		return "it shows events: answered where `admin` listens on loopback alone, or says `api: on`";
 	return NULL;
 }
