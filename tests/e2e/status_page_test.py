@@ -220,7 +220,7 @@ def _():
         page.browser.click("#explain-go")
         page.wait("#explain-result", "legacy name")
         grounds = []
-        for name, width, dark in (("light", 1280, False), ("dark", 1280, True), ("narrow", 360, False), ("narrow-dark", 390, True)):
+        for name, width, dark in (("light", 1280, False), ("dark", 1280, True), ("narrow", 320, False), ("narrow-dark", 390, True)):
             page.browser.look(width, 800, dark=dark)
             wide = page.browser.evaluate("document.documentElement.scrollWidth")
             true(wide <= width, f"{name}: {wide} pixels wide in a window of {width}")
