@@ -67,20 +67,21 @@ static int take_type(struct reading *reading, struct subject *subject, enum skip
 	return 0;
 }
 
-/* `|@0.1`, written behind the value; a rate that is none is left out, and one where it means nothing. */
-static void take_rate(struct reading *reading, struct subject *subject, char *text)
+/* `|@0.1`, written behind the value; a rate that is none is left out, and one where it means nothing. -1 where it takes too many
+ * characters: without it the value would count for another number. */
+static int take_rate(struct reading *reading, struct subject *subject, char *text)
 {
 	struct decimal number;
 	struct span rate;
 	if (reading->relayed == METRIC_GAUGE || reading->relayed == METRIC_SET)
-		return;
+		return 0;
 	if (!subject_text(subject, subject->mapping->relay_rate, &rate) || decimal_parse(&number, rate) || number.negative ||
 	    decimal_is_zero(&number) || number.point > 0)
-		return;
+		return 0;
 	memcpy(text, "|@", 2);
 	const size_t len = decimal_write(text + 2, &number, 0);
-	if (len)
-		reading->rate = (struct span){text, len + 2};
+	reading->rate = (struct span){text, len + 2};
+	return len ? 0 : -1;
 }
 
 /* A StatsD line goes out as it came: `+5|g` and `-5|g` mean to the receiver what they meant to the sender. */
@@ -89,7 +90,8 @@ static int take_relay(struct reading *reading, struct span value, struct subject
 	struct decimal number;
 	if (take_type(reading, subject, skip))
 		return -1;
-	take_rate(reading, subject, text);
+	if (take_rate(reading, subject, text))
+		return fail(skip, SKIP_NOT_A_NUMBER);
 	text += DECIMAL_TEXT_MAX + 2;
 	if (reading->relayed == METRIC_SET)
 		return take_set(reading, value, subject, text, skip);

@@ -125,6 +125,7 @@ static const struct row rows[] = {
          {RELAYED, OUTPUT(GRAPHITE)},
          "a:-5|h\na:5|h\na:5|d",
          "a:5|ms\na:5|ms\n"},
+	{"a rate that takes more than 64 characters", {RELAYED}, "a:1|c|@1e-63\na:1|g|@1e-63\nb:1|c|@1e-62", "a:1|g\nb:1|c|@0.00000000000000000000000000000000000000000000000000000000000001\n"},
 	{"a value that is no number", {RELAYED}, "a:x|c\na:0x1|c\nb:1|c", "b:1|c\n"},
 	{"a rate of 1, one with a zero, one that is none",
          {RELAYED},
