@@ -130,6 +130,20 @@ static void stream_refuse(struct stream_input *stream, int fd, const char *why)
 	log_limited(&limit, LOG_LEVEL_WARN, "%s: a connection was refused: %s", stream->input.settings->label, why);
 }
 
+/* A peer that is done has ended its last line, newline or not; one that may go on has not. */
+static enum stream_end connection_end(const struct connection *connection)
+{
+	struct pollfd ask = {.fd = connection->fd, .events = POLLRDHUP};
+
+	return poll(&ask, 1, 0) == 1 ? STREAM_END_OF_FILE : STREAM_END_OF_AGENT;
+}
+
+static void connection_drain(struct connection *connection)
+{
+	reader_drain(&connection->reader, connection_end(connection));
+	connection_read(connection);
+}
+
 static void stream_take(struct stream_input *stream, int fd, const struct sockaddr_storage *from)
 {
 	struct connection *connection;
@@ -143,13 +157,15 @@ static void stream_take(struct stream_input *stream, int fd, const struct sockad
 		stream_refuse(stream, fd, "max_connections are open");
 	else if (connection_start(connection, fd) < 0)
 		stream_refuse(stream, fd, "no memory");
+	else if (stream->is_draining)
+		connection_drain(connection);
 }
 
-static void stream_accept(struct stream_input *stream)
+static void stream_accept(struct stream_input *stream, int most)
 {
 	static struct log_limit limit = LOG_LIMIT("failed accepts");
 
-	for (int turn = 0; turn < ACCEPTS_PER_TURN; turn++) {
+	for (int turn = 0; turn < most; turn++) {
 		struct sockaddr_storage from = {0};
 		socklen_t from_len = sizeof from;
 		int fd = accept4(stream->listening.fd, (struct sockaddr *)&from, &from_len, SOCK_CLOEXEC | SOCK_NONBLOCK);
@@ -174,7 +190,7 @@ static void stream_on_acceptable(evutil_socket_t fd, short what, void *context)
 {
 	(void)fd;
 	(void)what;
-	stream_accept(context);
+	stream_accept(context, ACCEPTS_PER_TURN);
 }
 
 static void stream_on_again(evutil_socket_t fd, short what, void *context)
@@ -186,33 +202,22 @@ static void stream_on_again(evutil_socket_t fd, short what, void *context)
 	input_watched(&stream->input, event_add(stream->acceptable, NULL));
 }
 
-/* A peer that is done has ended its last line, newline or not; one that may go on has not. */
-static enum stream_end connection_end(const struct connection *connection)
-{
-	struct pollfd ask = {.fd = connection->fd, .events = POLLRDHUP};
-
-	return poll(&ask, 1, 0) == 1 ? STREAM_END_OF_FILE : STREAM_END_OF_AGENT;
-}
-
-/* Connections that wait to be accepted may hold lines already. */
+/* Connections that wait to be accepted may hold lines already: as many as the kernel keeps. Those that are open are read first,
+ * each of the others at once, so that they need few slots. */
 static void stream_drain(struct input *input)
 {
 	struct stream_input *stream = (struct stream_input *)input;
 	struct input_owner *owner = input->owner;
 
-	stream_accept(stream);
-	event_del(stream->acceptable);
-	event_del(stream->again);
 	stream->is_draining = true;
 	owner->begin(owner);
 	for (uint32_t i = 0; i < stream->size; i++) {
-		struct connection *connection = stream->connections[i];
-
-		if (connection->fd < 0)
-			continue;
-		reader_drain(&connection->reader, connection_end(connection));
-		connection_read(connection);
+		if (stream->connections[i]->fd >= 0)
+			connection_drain(stream->connections[i]);
 	}
+	stream_accept(stream, BACKLOG + 1);
+	event_del(stream->acceptable);
+	event_del(stream->again);
 	owner->flush(owner);
 	stream_end_when_drained(stream);
 }

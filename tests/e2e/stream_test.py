@@ -134,6 +134,25 @@ def _(kind, url):
             agent.stderr.wait_for(r'malformed.*"t\.open n=2"')
 
 
+@each_kind("TERM: as many connections as wait to be accepted are read, in fewer places")
+def _(kind, url):
+    count = 100
+    with UdpReceiver() as receiver, Agent(
+        f"inputs: [{{url: '{url}', max_connections: 32}}]\noutputs: ['{receiver.url}']" + RULES
+    ) as agent:
+        with connect(agent, kind) as a:
+            a.sendall(b"t.open n=1\n")
+            receiver.lines(1)
+            agent.freeze()
+            for number in range(count):
+                with connect(agent, kind) as late:
+                    late.sendall(b"t.late n=%d" % number)
+            agent.send_signal(15)
+            agent.thaw()
+            equal(agent.wait(), 0)
+        equal(receiver.lines(count), [f"t.late:{number}|c" for number in range(count)])
+
+
 @test("tcp: a peer outside allow_from is refused")
 def _():
     config = "inputs: [{url: 'tcp://0.0.0.0:0', allow_from: [127.0.0.2/32]}]\n"
