@@ -138,6 +138,12 @@ static bool is_copying(const struct run *run)
 	return run->tee != NULL && !atomic_load(&run->tee->is_done);
 }
 
+/* Those of the terminal reach the command too; but when it hangs up, the leader of its session alone hears of that. */
+static bool reaches_command(int number, const siginfo_t *info)
+{
+	return info->si_code == SI_KERNEL && (number != SIGHUP || getsid(0) != getpid());
+}
+
 static void run_to_end(struct run *run)
 {
 	while (run->is_running || is_copying(run)) {
@@ -148,7 +154,7 @@ static void run_to_end(struct run *run)
 			reap(run);
 		else if (number > 0 && !run->is_running)
 			break; /* somebody does not take the output, and we are asked to end */
-		else if (number > 0 && info.si_code != SI_KERNEL) /* those of the terminal reach the command too */
+		else if (number > 0 && !reaches_command(number, &info))
 			kill(run->pid, number);
 	}
 }

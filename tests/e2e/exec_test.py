@@ -354,6 +354,11 @@ def _():
         equal(events(receiver, 2)[1]["exit_status"], 7)
 
 
+def take_terminal():
+    os.setsid()
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+
 @test("Ctrl-C in a terminal reaches the job once")
 def _():
     primary, secondary = pty.openpty()
@@ -367,10 +372,6 @@ while True:
     print('from', got.si_pid, flush=True)
 """
 
-    def take_terminal():
-        os.setsid()
-        fcntl.ioctl(0, termios.TIOCSCTTY, 0)
-
     job = Job("nightly", "--", PYTHON, "-c", count, stdin=secondary, preexec_fn=take_terminal)
     os.close(secondary)
     job.stdout.wait(1)
@@ -382,6 +383,16 @@ while True:
     equal(job.wait(), 0)
     equal(job.stdout.all(), ["ready", *["from 0"] * 50])
     os.close(primary)
+
+
+@test("a terminal that hangs up tells its session's leader alone: as that, exec tells the job")
+def _():
+    primary, secondary = pty.openpty()
+    job = Job("nightly", "--", "sh", "-c", "echo ready; exec sleep 1000", stdin=secondary, preexec_fn=take_terminal)
+    os.close(secondary)
+    job.stdout.wait(1)
+    os.close(primary)
+    equal(job.wait(), 128 + signal.SIGHUP)
 
 
 @test("as process 1 it leaves no zombies")
