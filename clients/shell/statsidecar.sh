@@ -185,7 +185,7 @@ _statsidecar_publish_head()
 # Hundredths of a second.
 _statsidecar_clock()
 {
-	if read -r _statsidecar_up _ 2>/dev/null </proc/uptime; then
+	if IFS=' ' read -r _statsidecar_up _ 2>/dev/null </proc/uptime; then
 		# The 1 keeps 08 from being octal.
 		echo $((${_statsidecar_up%.*} * 100 + 1${_statsidecar_up#*.} - 100))
 	else
@@ -263,8 +263,8 @@ _statsidecar_write_udp()
 	case $1 in
 	*] | "${_statsidecar_port}") _statsidecar_host=$1 _statsidecar_port=8127 ;;
 	esac
-	_statsidecar_host=${_statsidecar_host#[}
-	_statsidecar_host=${_statsidecar_host%]}
+	_statsidecar_host=${_statsidecar_host#\[}
+	_statsidecar_host=${_statsidecar_host%\]}
 	# shellcheck disable=SC2016
 	bash -c 'printf "%s\n" "$3" >"/dev/udp/$1/$2"' bash "$_statsidecar_host" "$_statsidecar_port" "$_statsidecar_line"
 }

@@ -712,6 +712,17 @@ def _(language, code):
             true(catcher.events(), "nothing was published")
 
 
+@table([(f"{shell}: a script that splits words at commas is timed like any other", shell) for shell in ("bash", "dash")])
+def _(shell):
+    need(shell)
+    code = f'IFS=,; . "{CLIENTS}/shell/statsidecar.sh"; time_step step_name=a -- false; echo "status $?"'
+    with Catcher() as catcher:
+        equal(run([shell, "-c", code], catcher.url, env={"STATSIDECAR_COMMAND": PROGRAM}), "status 1\n")
+        failed = catcher.events()[-1]
+        equal((failed["event"], failed["exit_status"]), ("step.failed", "1"))
+        true(re.fullmatch(r"[0-9]+\.[0-9]{2}", failed["execution_duration"]), failed)
+
+
 # ---- the same line everywhere ----
 
 CHARACTERS = 'ab "\\\n\t\r\b\f\x01\x7fé€😀'
