@@ -110,6 +110,7 @@ void pausable_drain(struct input *input)
 	/* A file keeps what was not read, and FIONREAD would give all the rest of it. */
 	if (pausable->is_file)
 		pausable->reader.left = 0;
-	if (!input->is_paused)
+	/* What holds nothing is at its end, whatever it waits for. */
+	if (!input->is_paused || (pausable->reader.left == 0 && !pausable->reader.is_stopped))
 		pausable_turn(pausable);
 }
