@@ -97,6 +97,20 @@ static uint64_t told_gain(struct telemetry *telemetry, const struct counter *cou
 	return counter->value - before;
 }
 
+/* At a reload: one that has come again, after it was gone, stands at zero, and is told from there, however far it is at the next
+ * report. */
+static void told_review(void *context, const struct counter *counter)
+{
+	struct telemetry *telemetry = context;
+	struct told *told;
+
+	if (telemetry->told == NULL)
+		return;
+	told = told_find(telemetry->told, telemetry->told_mask, counter_hash(&telemetry->view->mapping->hash_key, counter));
+	if (counter->value < told->value)
+		told->value = counter->value;
+}
+
 /* ---- a report ---- */
 
 static bool counter_is_wanted(const struct telemetry *telemetry, const struct counter *counter)
@@ -224,7 +238,11 @@ static void telemetry_on_timer(evutil_socket_t fd, short what, void *context)
 
 static void telemetry_on_changed(void *context)
 {
-	telemetry_schedule(context);
+	struct telemetry *telemetry = context;
+
+	telemetry->view = agent_view(telemetry->agent);
+	counters_visit_agent(telemetry->view, told_review, telemetry);
+	telemetry_schedule(telemetry);
 }
 
 static void telemetry_on_ending(void *context)

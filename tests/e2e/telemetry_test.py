@@ -174,6 +174,25 @@ def _():
             receiver.read_until(lambda: "n:1|c" in receiver.all_lines(), "the event's metric")
 
 
+@test("an input that goes and comes again with reloads is told from zero, however much has come by then")
+def _():
+    def config(inputs, telemetry):
+        return f"inputs: [{inputs}]\nadmin: off\noutputs: ['{receiver.url}']\n" + COUNT + telemetry
+
+    pipe, other = ("{url: 'fifo://{dir}/%s', name: %s}" % (name, name) for name in ("pipe", "other"))
+    told = "statsidecar.events_received{input:other}"
+    with UdpReceiver() as receiver, Agent(config(f"{pipe}, {other}", SOON), quiet=False) as agent:
+        write_pipe(agent.directory / "other", "a.b", "a.b")
+        receiver.read_until(lambda: sums(receiver.all_lines())[told] == 2, "the first two told")
+        for count, inputs in ((1, pipe), (2, f"{pipe}, {other}")):
+            agent.configure(config(inputs, ONLY_AT_THE_END))
+            agent.send_signal(signal.SIGHUP)
+            agent.stderr.wait_for(f"reloaded: {count} of {count} inputs")
+        write_pipe(agent.directory / "other", "a.b", "a.b", "a.b")
+        agent.stop()
+        equal(sums(receiver.all_lines())[told], 2 + 3)
+
+
 @test("a reload: intervals change, increments go on where they stood")
 def _():
     with UdpReceiver() as receiver:
