@@ -78,6 +78,13 @@ static char *read_all(int descriptor, size_t *whole)
 	return NULL;
 }
 
+/* The own configuration may come from a pipe; included ones not: a reload would wait for whoever writes there. */
+static bool may_be_read(const struct loader *loader, const struct stat *status)
+{
+	return loader->seen_count == 0 || S_ISREG(status->st_mode) || S_ISDIR(status->st_mode);
+}
+
+/* -1 with errno; 0 there where it is no file that can be read again. */
 static int request_open(const struct loader *loader, const struct request *request, struct identity *identity,
                         struct span *text)
 {
@@ -87,12 +94,16 @@ static int request_open(const struct loader *loader, const struct request *reque
 		*text = pack_text(request->pack);
 		return 0;
 	}
-	int descriptor = open(request->path, O_RDONLY | O_CLOEXEC);
+	int descriptor = open(request->path, O_RDONLY | O_CLOEXEC | (loader->seen_count > 0 ? O_NONBLOCK : 0));
 	if (descriptor < 0)
 		return -1;
 	size_t len = 0;
-	char *bytes = fstat(descriptor, &status) == 0 ? read_all(descriptor, &len) : NULL;
-	int error = errno;
+	char *bytes = NULL;
+	int error = fstat(descriptor, &status) < 0 ? errno : 0;
+	if (error == 0 && may_be_read(loader, &status)) {
+		bytes = read_all(descriptor, &len);
+		error = errno;
+	}
 	close(descriptor);
 	errno = error;
 	if (!bytes)
@@ -197,9 +208,11 @@ static void load(struct loader *loader, const struct request *request)
 	struct identity identity;
 	struct span text;
 	if (request_open(loader, request, &identity, &text) < 0) {
+		int error = errno;
 		files_add(loader, name_keep(request->path));
 		digest_add(loader, request->path, (struct span){"", 0});
-		fault(reader->problems, request->mark, "cannot read `%s`: %s", request->path, strerror(errno));
+		fault(reader->problems, request->mark, "cannot read `%s`: %s", request->path,
+		      error ? strerror(error) : "it is no regular file");
 		return;
 	}
 	size_t index = loader->seen_count;

@@ -327,6 +327,20 @@ def _():
             agent.kill()
 
 
+@test("a pipe among the included files is a fault, and is not waited for")
+def _():
+    with UdpReceiver() as receiver, Reloading('include: ["conf.d/*"]\n' + pipe_to(receiver)) as agent:
+        (agent.directory / "conf.d").mkdir()
+        os.mkfifo(agent.directory / "conf.d" / "pipe")
+        agent.send_signal(signal.SIGHUP)
+        agent.stderr.wait_for("cannot read `.*/conf.d/pipe`: it is no regular file")
+        agent.stderr.wait_for("not reloaded")
+        equal(in_force(agent, receiver), "old")
+        (agent.directory / "conf.d" / "pipe").unlink()
+        equal(agent.reload('include: ["conf.d/*"]\n' + pipe_to(receiver, NEW_RULES)), True)
+        equal(in_force(agent, receiver), "new")
+
+
 @test("where a new input cannot be opened nothing has changed, and what was opened for it is gone again")
 def _():
     with UdpReceiver() as receiver, UdpReceiver() as taken, Reloading(pipe_to(receiver)) as agent:
