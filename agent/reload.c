@@ -79,6 +79,15 @@ static void reload_refuse(struct reload *reload)
 	reload_tell(reload, RELOAD_FAILURE);
 }
 
+/* Before anything was tried. systemd takes READY for the answer only behind RELOADING. */
+static void reload_refuse_at_once(struct reload *reload, const char *why)
+{
+	notify_reloading();
+	reload_faults_clear(&reload->faults);
+	reload_faults_add(&reload->faults, why);
+	reload_refuse(reload);
+}
+
 /* True where there are files that were not watched while they were read. */
 static bool reload_watch_files(const struct reload *reload, const struct settings *also)
 {
@@ -242,23 +251,18 @@ static void reload_apply(struct reload *reload, struct settings *settings, struc
 	reload_drain(reload);
 }
 
-/* A pipe or a terminal that the configuration came from: reading it again could take for ever. */
-static bool reload_can_read(struct reload *reload)
+/* NULL, or a file that is a pipe or a terminal: reading it again could take for ever. */
+static const char *reload_find_unreadable(const struct reload *reload)
 {
 	const struct settings *settings = reload->agent->rules->settings;
 
 	for (size_t i = 0; i < settings->file_count; i++) {
-		char text[512];
 		struct stat status;
 
-		if (stat(settings->files[i], &status) < 0 || S_ISREG(status.st_mode))
-			continue;
-		snprintf(text, sizeof text, "%s is no regular file: it cannot be read again", settings->files[i]);
-		reload_faults_clear(&reload->faults);
-		reload_faults_add(&reload->faults, text);
-		return false;
+		if (stat(settings->files[i], &status) == 0 && !S_ISREG(status.st_mode))
+			return settings->files[i];
 	}
-	return true;
+	return NULL;
 }
 
 static void reload_load(struct reload *reload, reload_wish *is_wanted)
@@ -267,6 +271,8 @@ static void reload_load(struct reload *reload, reload_wish *is_wanted)
 	struct problems problems = {.count = 0};
 	struct attempt attempt = {agent, NULL, NULL, &problems};
 	struct settings *settings;
+	const char *unreadable;
+	char why[512];
 
 	reload->is_wanted = false;
 	if (agent->phase != PHASE_RUNNING)
@@ -275,14 +281,14 @@ static void reload_load(struct reload *reload, reload_wish *is_wanted)
 		reload->is_wanted = true;
 		return;
 	}
-	if (!reload_can_read(reload)) {
-		reload_refuse(reload);
+	unreadable = reload_find_unreadable(reload);
+	if (unreadable != NULL) {
+		snprintf(why, sizeof why, "%s is no regular file: it cannot be read again", unreadable);
+		reload_refuse_at_once(reload, why);
 		return;
 	}
 	if (!arena_attempt(attempt_settings, &attempt)) {
-		reload_faults_clear(&reload->faults);
-		reload_faults_add(&reload->faults, "no memory for the new configuration");
-		reload_refuse(reload);
+		reload_refuse_at_once(reload, "no memory for the new configuration");
 		problems_fini(&problems);
 		return;
 	}

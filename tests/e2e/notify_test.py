@@ -87,6 +87,18 @@ def _():
             equal("refused" in message["STATUS"], bool(fault), message)
 
 
+@test("a reload is told also where the configuration has become a pipe, which is not read")
+def _():
+    with Manager() as manager, manager.agent() as agent:
+        manager.next()
+        agent.config.unlink()
+        os.mkfifo(agent.config)
+        agent.send_signal(signal.SIGHUP)
+        equal(manager.next()["RELOADING"], "1")
+        message = manager.next()
+        equal((message["READY"], "refused" in message["STATUS"]), ("1", True))
+
+
 @test("HUP: ready again only when the new configuration is in force")
 def _():
     config = CONFIG.replace("/absent'", "/absent', when_full: block}").replace("['unix", "[{url: 'unix") + "shutdown_grace: 1h\n"
