@@ -1,6 +1,7 @@
 /* publish: one event, or the lines of standard input, to an agent. */
 #include <errno.h>
 #include <getopt.h>
+#include <poll.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -56,6 +57,11 @@ static int publish_lines(struct statsidecar *publisher, bool is_quiet)
 	while ((len = read(STDIN_FILENO, bytes, sizeof bytes)) != 0) {
 		if (len > 0) {
 			line_feed_take(&feed, bytes, (size_t)len);
+		} else if (errno == EAGAIN) {
+			/* Somebody has made it non-blocking. */
+			struct pollfd readable = {.fd = STDIN_FILENO, .events = POLLIN};
+
+			(void)poll(&readable, 1, -1);
 		} else if (errno != EINTR) {
 			fprintf(stderr, "statsidecar publish: standard input: %s\n", strerror(errno));
 			return EX_IOERR;

@@ -1,6 +1,7 @@
 #include "explain/line_reader.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -33,13 +34,15 @@ bool line_reader_is_drained(const struct line_reader *reader)
 
 static void fill(struct line_reader *reader)
 {
+	/* Somebody may have made it non-blocking. */
+	struct pollfd readable = {.fd = reader->fd, .events = POLLIN};
 	ssize_t count;
 	memmove(reader->buffer, reader->buffer + reader->start, reader->end - reader->start);
 	reader->end -= reader->start;
 	reader->start = 0;
 	do {
 		count = read(reader->fd, reader->buffer + reader->end, reader->size - reader->end);
-	} while (count < 0 && errno == EINTR);
+	} while (count < 0 && (errno == EINTR || (errno == EAGAIN && poll(&readable, 1, -1) >= 0)));
 	if (count < 0)
 		reader->error = errno;
 	if (count <= 0)

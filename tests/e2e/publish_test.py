@@ -263,6 +263,43 @@ def _():
         equal(receiver.lines(2), ["order.created:2|c", "order.created:3|c"])
 
 
+@table(
+    [
+        ("publish waits for lines on standard input, also where somebody made that non-blocking", ["publish", "-"]),
+        ("explain waits for lines on standard input, also where somebody made that non-blocking", ["explain", "-c", "tasker"]),
+    ]
+)
+def _(words):
+    with UdpReceiver() as receiver:
+        reading, writing = os.pipe2(os.O_NONBLOCK)
+        program = subprocess.Popen(
+            WRAPPER + [PROGRAM, *words],
+            stdin=reading,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=environment({"STATSIDECAR_TO": receiver.url}),
+        )
+        lines = Lines(program.stdout)
+        for number in range(2):  # the first one shows that it reads; it has read in vain before the second one
+            if number:
+                wait_until(lambda: state_of(program.pid) in "SZ", "it to wait, or to end")
+            os.write(writing, b"order.n%d\n" % number)
+            if words[0] == "publish":
+                receiver.lines(1)
+            else:
+                lines.wait_for(f"order.n{number}")
+        os.close(writing)
+        os.close(reading)
+        equal((program.wait(DEADLINE), program.stderr.read()), (0, b""))
+        lines.wait_end()
+        program.stdout.close()
+        program.stderr.close()
+
+
+def state_of(pid):
+    return pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(") ", 1)[1][0]
+
+
 class Publisher:
     """A `statsidecar publish -` that lines are fed to."""
 
