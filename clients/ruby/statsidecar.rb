@@ -1188,21 +1188,26 @@ module Statsidecar
       return if event.name.to_s.start_with?("!")
 
       publisher.publish(event.name) do
-        payload = Standard.keyed(event.payload.to_h)
-        exception = payload.delete("exception_object")
-        payload = Standard.describe_error(exception).merge!(payload)
-        payload.delete("exception") if exception
-        add_duration(payload, event.duration) # milliseconds
+        add_duration(payload_of(event), event.duration) # milliseconds
       end
     end
 
     def forward_event(event)
       publisher.publish(event.id) do
-        payload = Standard.keyed(event.payload.to_h)
+        payload = payload_of(event)
         # dry-monitor's: the milliseconds that it took, not when it was.
         taken = payload["time"]
         taken.is_a?(Numeric) && taken < 1e8 ? add_duration(payload.reject { |key, _| key == "time" }, taken) : payload
       end
+    end
+
+    # ActiveSupport tells of an exception twice: as [class, message], and as the object.
+    def payload_of(event)
+      payload = Standard.keyed(event.payload.to_h)
+      exception = payload.values_at("exception_object", "exception").find { |value| value.is_a?(Exception) }
+      return payload unless exception
+
+      Standard.describe_error(exception).merge!(payload.reject { |key, _| %w[exception_object exception].include?(key) })
     end
 
     def add_duration(payload, milliseconds)

@@ -3,7 +3,7 @@ subscribe interface) reaches the agent; what they measure in milliseconds arrive
 """
 
 from clients_support import Catcher, Station, ruby_with_activesupport, run_ruby
-from harness import equal, main, test, true
+from harness import equal, main, table, test, true
 
 NOTIFICATIONS = """
     require "active_support"
@@ -189,6 +189,33 @@ def _():
         equal((started["event"], started["task_name"]), ("task.start_requested", "nightly"))
         equal((completed["execution_duration"], completed["timestamp"]), (1.25, "1970-01-01T00:00:00.000000Z"))
         equal((failed["event"], failed["error_message"]), ("step.failed", "full"))
+
+
+@table(
+    [
+        ("dry-events: an exception is told by class, message and backtrace", "exception"),
+        ("… under ActiveSupport's name, too", "exception_object"),
+    ]
+)
+def _(field):
+    with Catcher() as catcher:
+        run_ruby(
+            DRY_EVENTS
+            + f"""
+            bus = TaskerEvents.new
+            Statsidecar.forward_bus(bus)
+            begin
+              raise IOError, "disk full"
+            rescue IOError => error
+              bus.publish(:"step.failed", step_name: "fetch", {field}: error)
+            end
+            """,
+            catcher.url,
+        )
+        (event,) = catcher.events()
+        equal((event["error_message"], event["exception_class"]), ("disk full", "IOError"))
+        true(len(event["backtrace"]) > 0, "no backtrace")
+        true(field not in event, f"{field} is sent, too")
 
 
 @test("dry-events: those that are named, the unknown among them passed over; one that is unknown alone is told")
