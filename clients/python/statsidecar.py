@@ -531,6 +531,13 @@ class _Channel:
         if descriptor >= 0 and self._is_ours(descriptor):
             os.close(descriptor)
 
+    def __del__(self):
+        """Of a publisher that nobody closed, and that nobody has any more."""
+        try:
+            self.close()
+        except Exception:  # while it is made, or the interpreter ends
+            pass
+
     def after_fork(self):
         """The lock may be held by a thread that this process does not have; descriptors may have been closed."""
         self._opener = threading.Lock()
@@ -931,7 +938,7 @@ class EventPublisher:
     def time_event(self, name, payload=None, /, **fields):
         """A context manager: one event at the end, with execution_duration, and what was raised."""
 
-        def publish(_, error=None, **context):
+        def publish(_, /, error=None, **context):
             return self.publish_event(name, payload, **{**_describe_error(error), **context})
 
         return Timing(self, None, fields, None, publish, publish)
@@ -976,10 +983,10 @@ class Timing(dict):
         }
         return {**measured, **self._context, **own, **context}
 
-    def complete(self, **context):
+    def complete(self, /, **context):
         return self._publish_completion(self._entity, **self._fields(context))
 
-    def fail(self, error=None, **context):
+    def fail(self, /, error=None, **context):
         return self._publish_failure(self._entity, **{"error": error, **self._fields(context)})
 
     def __enter__(self):

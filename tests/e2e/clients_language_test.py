@@ -723,6 +723,39 @@ def _(shell):
         true(re.fullmatch(r"[0-9]+\.[0-9]{2}", failed["execution_duration"]), failed)
 
 
+@test("python: a publisher that nobody has any more leaves no descriptor, closed or not")
+def _():
+    code = """
+import os
+for number in range(3):
+    statsidecar.Publisher().publish_event("a.b")
+    with statsidecar.Publisher() as closed:
+        closed.publish_event("a.b")
+    statsidecar.configure()
+    print(len(os.listdir("/proc/self/fd")))
+"""
+    with Catcher() as catcher:
+        equal(len(set(run_python(code, catcher.url).split())), 1)
+        equal(len(catcher.events()), 6)
+
+
+@test("python: whatever a field is called, nothing is raised")
+def _():
+    code = """
+with statsidecar.time_event("a.b", _=1, self=2, name=3, payload=4):
+    pass
+with statsidecar.time_step({"step_name": "fetch"}, _=1, self=2, step=3, entity=4) as timing:
+    pass
+timing.fail("again", _=1, self=2)
+timing.complete(_=1, self=2)
+"""
+    with Catcher() as catcher:
+        run_python(code, catcher.url)
+        events = catcher.events()
+        equal([event["_"] for event in events], [1] * 5)
+        equal([event["self"] for event in events], [2] * 5)
+
+
 # ---- the same line everywhere ----
 
 CHARACTERS = 'ab "\\\n\t\r\b\f\x01\x7fé€😀'
