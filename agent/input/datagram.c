@@ -28,6 +28,8 @@ enum {
 	REST_AFTER = 8,
 	REST_SOON_NS = 10 * 1000,
 	REST_NS = 100 * 1000,
+	/* A receive buffer that holds what comes meanwhile: of a datagram alone the kernel counts 768 bytes and more. */
+	REST_BUFFER = 128 * 1024,
 	/* What one datagram takes of the receive buffer at least: the kernel's struct sk_buff with its data's trailer. */
 	KERNEL_OVERHEAD = 512,
 };
@@ -192,8 +194,8 @@ static bool datagram_read(struct datagram_input *datagram, unsigned *total)
 
 /* Where datagrams come as fast as turns, each turn finds a few of them, and costs more than they do. Then the loop stays away for a
  * moment, in which they gather in the socket: at 200,000 a second that saves a quarter of the processor time. What was read is sent
- * before. Not where it sleeps between turns anyway, or another input has much to do; nor from a Unix socket, whose senders would have
- * to wait. */
+ * before. Not where it sleeps between turns anyway, or another input has much to do; nor where the receive buffer holds too little;
+ * nor from a Unix socket, whose senders would have to wait. */
 static bool datagram_wants_rest(struct datagram_input *datagram, unsigned total, bool is_done)
 {
 	const struct input_owner *owner = datagram->input.owner;
@@ -202,7 +204,9 @@ static bool datagram_wants_rest(struct datagram_input *datagram, unsigned total,
 		datagram->crowd = 0;
 	else
 		datagram->crowd += total;
-	if (!datagram->is_udp || datagram->crowd < REST_AFTER || !is_done || datagram->is_draining)
+	if (!datagram->is_udp || datagram->input.settings->receive_buffer < REST_BUFFER)
+		return false;
+	if (datagram->crowd < REST_AFTER || !is_done || datagram->is_draining)
 		return false;
 	datagram->crowd = 0;
 	return true;

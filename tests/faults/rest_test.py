@@ -80,6 +80,18 @@ def _():
         equal(rests(), 0, "rests")
 
 
+@test("UDP with a receive buffer that is full in a moment: it never rests")
+def _():
+    with counting("[{url: 'udp://127.0.0.1:0', receive_buffer: 16KiB}]") as (agent, _, rests):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+            sender.connect(("127.0.0.1", agent.ports()[0]))
+            for _ in range(50000):
+                sender.send(b"i.flood n=1")
+        agent.wait_asleep()
+        equal(rests(), 0, "rests")
+        true(agent.outcomes()["mapped"] > 0, "none was read")
+
+
 @test("a Unix socket, whose senders would have to wait: it never rests")
 def _():
     with counting("['unix://{dir}/in']") as (agent, receiver, rests):
