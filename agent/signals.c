@@ -33,18 +33,23 @@ static void signals_on_signal(evutil_socket_t number, short what, void *context)
 struct signals *signals_new(struct event_base *base, const struct signals_handler *handler)
 {
 	struct signals *signals = calloc(1, sizeof *signals);
+	sigset_t ours;
 
 	if (signals == NULL)
 		return NULL;
 	signals->handler = handler;
 	signal(SIGPIPE, SIG_IGN);
+	sigemptyset(&ours);
 	for (size_t i = 0; i < ARRAY_LEN(numbers); i++) {
 		signals->events[i] = evsignal_new(base, numbers[i], signals_on_signal, signals);
 		if (signals->events[i] == NULL || event_add(signals->events[i], NULL) < 0) {
 			signals_free(signals);
 			return NULL;
 		}
+		sigaddset(&ours, numbers[i]);
 	}
+	/* Who started us may have blocked them, and that is inherited. */
+	sigprocmask(SIG_UNBLOCK, &ours, NULL);
 	return signals;
 }
 

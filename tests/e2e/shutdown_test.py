@@ -1,9 +1,11 @@
 """The end: signals, end of file, and what is still sent, waited for, or given up then."""
 
 import os
+import pathlib
 import signal
 import socket
 import subprocess
+import sys
 
 from harness import (
     IS_INSTRUMENTED,
@@ -103,6 +105,23 @@ def _():
             os.waitpid(pid, 0)
         agent.stderr.wait_for(r"ended: (\d+) events received, \1 metrics sent, 0 dropped")
         true(not any("shutdown_grace" in line for line in agent.stderr.all()), "it needed the grace")
+
+
+@test("it hears of signals also where who starts it has blocked them")
+def _():
+    with temporary_directory() as folder:
+        starter = pathlib.Path(folder) / "starter"
+        starter.write_text(
+            f"#!{sys.executable}\n"
+            "import os, signal, sys\n"
+            "signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())\n"
+            f"os.execv({PROGRAM!r}, [{PROGRAM!r}, *sys.argv[1:]])\n"
+        )
+        starter.chmod(0o755)
+        with Agent(ALL_INPUTS + "outputs: ['udp://127.0.0.1:9']" + RULES, program=str(starter)) as agent:
+            agent.send_signal(signal.SIGHUP)
+            agent.stderr.wait_for("reloaded")
+            agent.check_balance()
 
 
 @test("a last event just before TERM arrives, by every way, every time")
