@@ -123,10 +123,29 @@ static void stream_shut(struct output *output)
 	flow_break(output, &stream->flow);
 }
 
+/* Where nobody listens at a port that the kernel gives to clients, too, a connection may get that very port and meet itself. It
+ * would take all metrics, and the receiver could not listen any more. */
+static bool connection_meets_itself(int fd)
+{
+	const struct linger at_once = {.l_onoff = 1};
+	struct sockaddr_storage own, peer;
+	socklen_t own_len = sizeof own, peer_len = sizeof peer;
+
+	if (getsockname(fd, (struct sockaddr *)&own, &own_len) < 0 ||
+	    getpeername(fd, (struct sockaddr *)&peer, &peer_len) < 0 || own_len != peer_len ||
+	    memcmp(&own, &peer, own_len) != 0)
+		return false;
+	/* The port is free again once it is closed. */
+	setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+	return true;
+}
+
 static int stream_established(struct output *output)
 {
 	struct stream *stream = output->state;
 
+	if (is_tcp(output) && connection_meets_itself(output->fd))
+		return output_fail(output, ECONNREFUSED);
 	output_opened(output);
 	event_assign(stream->readable, output->owner->base, output->fd, EV_READ | EV_PERSIST, stream_on_readable, output);
 	return event_add(stream->readable, NULL) == 0 ? 0 : output_fail(output, errno);

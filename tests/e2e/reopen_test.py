@@ -1,10 +1,12 @@
-"""`reopen_interval`: a new source port by and by, in a network namespace of the test's own, where an address is not
-loopback's and yet nothing leaves the machine."""
+"""Source ports, in a network namespace of the test's own, where an address is not loopback's and yet nothing leaves the
+machine: `reopen_interval` takes a new one by and by, and none is that of the receiver itself."""
 
+import pathlib
 import socket
 
 import namespace
-from harness import DEADLINE, Agent, equal, table, true, wait_until, write_pipe
+from harness import DEADLINE, Agent, equal, table, test, true, wait_until, write_pipe
+from stream_receiver import Listener
 
 ADDRESS = "192.0.2.1"
 RULES = """
@@ -51,6 +53,27 @@ def _(host, options, changes):
     else:
         # As many as take a multiple of the interval of the row above.
         equal(len(ports_seen(host, options, lambda ports, sent: sent == 100)), 1, "ports")
+
+
+def listener_at(port):
+    try:
+        return Listener("tcp", ("127.0.0.1", port))
+    except OSError:  # a connection that has just met itself
+        return None
+
+
+@test("tcp: a connection from the very port that nobody listens at yet is none")
+def _():
+    port, ports_of_clients = 40000, pathlib.Path("/proc/sys/net/ipv4/ip_local_port_range")
+    ports_of_clients.write_text(f"{port} {port}")
+    config = f"inputs: ['fifo://{{dir}}/pipe']\noutputs: [{{url: 'tcp://127.0.0.1:{port}', when_full: block}}]" + RULES
+    with Agent(config) as agent:
+        agent.stderr.wait_for("is away: Connection refused")
+        write_pipe(agent.directory / "pipe", "o.a n=1")
+        with wait_until(lambda: listener_at(port), "the port") as listener:
+            ports_of_clients.write_text(f"{port} {port + 10}")
+            listener.accept()
+            equal(listener.connection.recv(64), b"o.a:1|c\n")
 
 
 namespace.main([["ip", "address", "add", f"{ADDRESS}/32", "dev", "lo"]])
