@@ -233,6 +233,8 @@ static void fifo_close(struct input *input)
 	struct fifo *fifo = (struct fifo *)input;
 
 	pausable_fini(&fifo->pausable);
+	/* A service manager that passed it holds it on, and with it the lock. */
+	(void)flock(fifo->fd, LOCK_UN);
 	close(fifo->fd);
 	free(fifo);
 }

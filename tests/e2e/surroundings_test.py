@@ -225,6 +225,27 @@ def _():
         os.close(pipe)
 
 
+@test("a pipe that was passed is locked no longer than an agent reads it, although the service manager keeps it open")
+def _():
+    with temporary_directory() as folder, UdpReceiver() as receiver:
+        os.mkfifo(f"{folder}/pipe")
+        pipe = os.open(f"{folder}/pipe", os.O_RDWR | os.O_NONBLOCK)
+        config = f"inputs: ['fifo://{folder}/pipe']\noutputs: ['{receiver.url}']" + RULES
+        with PassedAgent([pipe], config) as agent:
+            agent.configure(config.replace("/pipe", "/other") + "\n" + QUIET)
+            agent.stderr.wait_for("pipe is closed")
+            agent.configure(config + "\n" + QUIET)
+            agent.stderr.wait_for("other is closed")
+            write_pipe(f"{folder}/pipe", "u.a n=1")
+            equal(receiver.lines(1), ["u.a:1|c"])
+        with PassedAgent([pipe], config):
+            pass
+        with Agent(config):
+            write_pipe(f"{folder}/pipe", "u.a n=2")
+            equal(receiver.lines(1), ["u.a:2|c"])
+        os.close(pipe)
+
+
 @test("restarts under load, by a service manager that keeps the descriptors: each event arrives once")
 def _():
     count = 20000
