@@ -105,9 +105,10 @@ def units(directory):
 def _():
     need("systemd-analyze")
     with temporary_directory() as directory:
-        # It ends with 0 for keys that it does not know: its words count.
+        # It ends with 0 for keys that it does not know: its words count. Those about the machine's own units are not ours.
         done = run("systemd-analyze", "verify", "--man=no", *units(directory))
-        equal((done.returncode, done.stdout), (0, ""))
+        words = [line for line in done.stdout.splitlines() if not re.match(r"(/usr)?/lib/systemd/system/", line)]
+        equal((done.returncode, words), (0, []))
 
 
 def exposure(service):
