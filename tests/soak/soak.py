@@ -415,7 +415,7 @@ class Soak:
                 self.be_calm()
                 next_calm = self.now() + self.calm_every
         if not self.failures:
-            self.be_calm()
+            self.be_calm(is_last=True)
         self.is_ending = True
         self._calm.set()
         self._calm_over.set()
@@ -446,7 +446,7 @@ class Soak:
             metrics, "statsidecar_output_pending", output=output
         )
 
-    def be_calm(self):
+    def be_calm(self, is_last=False):
         self._calm_over.clear()
         self._calm.set()
         # Those who listen while it is calm do not come back from settling down.
@@ -457,6 +457,8 @@ class Soak:
             raise Failure(f"{failure}, but: {[t.name for t in awaited if t not in self._resting]}") from failure
         if not self.failures:
             self.check_calm()
+        # Before they go on: none begins again, and leaves an output behind that the agent waits for in vain when it stops.
+        self.is_ending = is_last
         self._calm.clear()
         self._calm_over.set()
 
